@@ -1,0 +1,1 @@
+"""The `course` command: each subcommand is a module here, imported only when it is run."""

@@ -1,0 +1,1 @@
+"""Upkeep of the project itself: the lock file, the environments made from it, the executed notebooks."""
