@@ -1,0 +1,232 @@
+"""Rendering: sample-exact, deterministic, nothing silent, pedals and controllers obeyed."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pretty_midi
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from course_utils.synth.render import Renderer, SubstitutionWarning, render, sustained_ends
+from course_utils.synth.soundfont import (
+    Preset,
+    SoundFontError,
+    choose_preset,
+    nearest_program,
+    read_presets,
+)
+
+FONT = Path(__file__).resolve().parent.parent / "data" / "soundfont" / "FluidR3Mono_GM_small.sf3"
+RATE = 44100
+
+
+@pytest.fixture(scope="module")
+def renderer() -> Renderer:
+    return Renderer(FONT)
+
+
+def piece(*notes: tuple[float, float, int], program: int = 0, is_drum: bool = False) -> pretty_midi.PrettyMIDI:
+    """A piece of one track; notes are (start, end, pitch)."""
+    midi = pretty_midi.PrettyMIDI()
+    track = pretty_midi.Instrument(program, is_drum)
+    track.notes = [pretty_midi.Note(100, pitch, start, end) for start, end, pitch in notes]
+    midi.instruments.append(track)
+    return midi
+
+
+def first_sound(samples: np.ndarray) -> int:
+    return int(np.flatnonzero(np.abs(samples).max(axis=0))[0])
+
+
+def level(samples: np.ndarray) -> float:
+    return float(np.sqrt(np.mean(samples.astype(np.float64) ** 2)))
+
+
+def test_shape_and_kind(renderer: Renderer):
+    out = renderer.stereo(piece((0, 0.5, 60)), seconds=1.0)
+    assert out.shape == (2, RATE)
+    assert out.dtype == np.float32
+    assert renderer.mono(piece((0, 0.5, 60)), tail=0.25).shape == (round(0.75 * RATE),)
+    assert render(piece((0, 0.5, 60)), FONT, rate=22050, seconds=1).shape == (2, 22050)
+
+
+def test_mono_is_the_mean_of_both_channels(renderer: Renderer):
+    midi = piece((0, 0.5, 60))
+    np.testing.assert_allclose(renderer.mono(midi, 1), renderer.stereo(midi, 1).mean(axis=0), atol=1e-7)
+
+
+@given(shift=st.integers(1, 20_000))
+@settings(max_examples=15, deadline=None)
+def test_a_later_note_is_the_same_sound_later(renderer: Renderer, shift: int):
+    one = renderer.stereo(piece((0.1, 0.3, 64), program=25), seconds=0.5)
+    later = renderer.stereo(piece((0.1 + shift / RATE, 0.3 + shift / RATE, 64), program=25), seconds=1.0)
+    assert first_sound(later) == first_sound(one) + shift
+    span = one.shape[1]
+    np.testing.assert_allclose(later[:, shift : shift + span], one, atol=1e-6)
+
+
+def test_same_piece_same_samples_whatever_came_before(renderer: Renderer):
+    midi = piece((0, 1, 60), (0.2, 0.7, 67), program=25)
+    before = renderer.stereo(midi, 1.5)
+    renderer.stereo(piece((0, 5, 40), program=30), seconds=0.5)  # breaks off in the middle of a loud note
+    np.testing.assert_array_equal(renderer.stereo(midi, 1.5), before)
+    np.testing.assert_array_equal(Renderer(FONT).stereo(midi, 1.5), before)
+
+
+def test_a_piece_can_be_cut_anywhere(renderer: Renderer):
+    midi = piece((0, 1, 60), (0.5, 1.5, 67))
+    np.testing.assert_array_equal(renderer.stereo(midi, 2.0)[:, : RATE // 3], renderer.stereo(midi, 1 / 3))
+
+
+def test_nothing_to_play_is_silence(renderer: Renderer):
+    assert renderer.stereo(pretty_midi.PrettyMIDI(), seconds=0.1).max() == 0
+    assert renderer.stereo(pretty_midi.PrettyMIDI(), seconds=0.0).shape == (2, 0)
+
+
+@pytest.mark.parametrize("program", range(0, 128, 5))
+def test_every_program_sounds_and_says_what_plays_it(renderer: Renderer, program: int):
+    present = {preset.program for preset in renderer.presets if preset.bank == 0}
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        out = renderer.mono(piece((0, 0.5, 60), program=program), seconds=0.6)
+    assert level(out) > 1e-3
+    said = [str(w.message) for w in caught if w.category is SubstitutionWarning]
+    assert len(said) == (program not in present)
+    assert all(f"program {program} " in sentence for sentence in said)
+
+
+def test_another_drum_kit_sounds_and_says_so(renderer: Renderer):
+    with pytest.warns(SubstitutionWarning, match=r"drum kit 16 is played by kit 0 \(Standard\)"):
+        out = renderer.mono(piece((0, 0.1, 38), program=16, is_drum=True), seconds=0.3)
+    assert level(out) > 1e-3
+
+
+def test_forty_instruments_do_not_disturb_each_other(renderer: Renderer):
+    programs = [0, 4, 16, 24, 25, 33, 48, 56, 73, 89] * 4
+    together = pretty_midi.PrettyMIDI()
+    alone = np.zeros((2, RATE), np.float32)
+    for index, program in enumerate(programs):
+        midi = piece((0.02 * index, 0.02 * index + 0.1, 40 + index), program=program)
+        midi.instruments[0].control_changes.append(pretty_midi.ControlChange(7, 40 + 2 * index, 0))
+        together.instruments += midi.instruments
+        alone += renderer.stereo(midi, 1.0)
+    # Not bit for bit: envelopes advance once per span rendered, and other tracks' events cut the spans.
+    assert level(renderer.stereo(together, 1.0) - alone) < 0.02 * level(alone)
+
+
+def test_volume_pan_and_expression(renderer: Renderer):
+    def with_control(number: int, value: int) -> np.ndarray:
+        midi = piece((0, 0.8, 60), program=73)
+        midi.instruments[0].control_changes = [pretty_midi.ControlChange(number, value, 0.0)]
+        return renderer.stereo(midi, 1.0)
+
+    plain = renderer.stereo(piece((0, 0.8, 60), program=73), 1.0)
+    assert level(with_control(7, 30)) < 0.5 * level(plain)
+    assert level(with_control(11, 30)) < 0.5 * level(plain)
+    left, right = with_control(10, 0)
+    assert level(left) > 10 * level(right)
+
+
+def test_pitch_bend_and_its_range(renderer: Renderer):
+    def pitch(bend: int, semitones: int | None = None) -> float:
+        midi = piece((0, 1, 69), program=73)
+        track = midi.instruments[0]
+        if semitones is not None:
+            settings = ((101, 0), (100, 0), (6, semitones))
+            track.control_changes = [pretty_midi.ControlChange(number, value, 0.0) for number, value in settings]
+        track.pitch_bends = [pretty_midi.PitchBend(bend, 0.0)]
+        sound = renderer.mono(midi, 1.0)[RATE // 4 : 3 * RATE // 4]
+        spectrum = np.abs(np.fft.rfft(sound * np.hanning(len(sound)), 8 * len(sound)))
+        return float(spectrum[: len(spectrum) // 8].argmax() * RATE / (8 * len(sound)))
+
+    plain = pitch(0)
+    assert 12 * np.log2(pitch(8191) / plain) == pytest.approx(2, abs=0.1)
+    assert 12 * np.log2(pitch(8191, 7) / plain) == pytest.approx(7, abs=0.1)
+
+
+def test_pedal_lets_a_note_ring(renderer: Renderer):
+    midi = piece((0, 0.2, 60))
+    dry = renderer.mono(midi, 1.5)
+    midi.instruments[0].control_changes = [
+        pretty_midi.ControlChange(64, 127, 0.1),
+        pretty_midi.ControlChange(64, 0, 1.0),
+    ]
+    held = renderer.mono(midi, 1.5)
+    assert level(held[RATE * 6 // 10 : RATE * 9 // 10]) > 30 * level(dry[RATE * 6 // 10 : RATE * 9 // 10])
+    assert level(held[RATE * 14 // 10 :]) < 0.1 * level(held[RATE * 6 // 10 : RATE * 9 // 10])
+
+
+def test_pedal_by_hand():
+    track = piece((0, 1, 60), (0, 1, 62), (2, 3, 60), (5, 6, 64)).instruments[0]
+    down_up = [(0.5, 127), (4.0, 0), (5.5, 64)]
+    track.control_changes = [pretty_midi.ControlChange(64, value, time) for time, value in down_up]
+    # 60 is struck again at 2, 62 rings to the release at 4, the second 60 too; the last pedal never comes up
+    assert sustained_ends(track) == [2.0, 4.0, 4.0, 6.0]
+
+
+def test_a_touching_note_is_struck_again(renderer: Renderer):
+    out = renderer.mono(piece((0, 0.5, 60), (0.5, 1.0, 60), program=25), 1.0)
+    around = RATE // 2
+    assert level(out[around : around + 2000]) > 2 * level(out[around - 2000 : around])
+
+
+def test_a_note_beyond_the_keys_is_played_in_another_octave(renderer: Renderer):
+    with pytest.warns(SubstitutionWarning, match=r"Fingered Bass has no sound for keys 100: they are played in"):
+        high = renderer.mono(piece((0, 0.5, 100), program=33), 0.6)
+    assert level(high) > 1e-3
+    np.testing.assert_array_equal(high, renderer.mono(piece((0, 0.5, 76), program=33), 0.6))
+    assert [Preset(0, 0, "", frozenset({60, 61})).nearest_key(p) for p in (60, 72, 49, 65)] == [60, 60, 61, 61]
+
+
+def test_keys_that_a_kit_lacks_are_named(renderer: Renderer):
+    with pytest.warns(SubstitutionWarning, match=r"Standard has no sound for keys 5, 90: they stay silent"):
+        out = renderer.mono(piece((0, 0.1, 5), (0.1, 0.2, 90), (0.2, 0.3, 38), is_drum=True), 0.4)
+    assert first_sound(out[None]) >= round(0.2 * RATE)
+
+
+def test_keys_read_from_the_font_are_those_that_sound(renderer: Renderer):
+    kit = next(preset for preset in renderer.presets if preset.bank == 128)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", SubstitutionWarning)
+        loud = {k for k in range(128) if level(renderer.mono(piece((0, 0.05, k), is_drum=True), 0.1)) > 1e-5}
+    assert loud == set(kit.keys) == set(range(27, 88))
+
+
+def test_nearest_program_stays_in_the_family():
+    available = [0, 16, 25, 33, 48, 56, 73, 81, 89]
+    assert [nearest_program(p, available) for p in (0, 7, 20, 30, 39, 44, 62, 75, 80, 95)] == [
+        0, 0, 16, 25, 33, 48, 56, 73, 81, 89,
+    ]  # fmt: skip
+    assert nearest_program(65, available) == 73  # a saxophone: pipes are next to reeds
+    assert nearest_program(9, available) == 0  # a glockenspiel: struck, like a piano
+
+
+@given(program=st.integers(0, 127), available=st.sets(st.integers(0, 127), min_size=1))
+def test_nearest_program_is_one_of_those_available(program: int, available: set[int]):
+    chosen = nearest_program(program, available)
+    assert chosen in available
+    assert (chosen == program) == (program in available)
+
+
+def test_a_font_without_drums_or_melody_is_refused_not_silent():
+    with pytest.raises(SoundFontError, match="no drum kit"):
+        choose_preset(0, True, [Preset(0, 0, "Piano")])
+    with pytest.raises(SoundFontError, match="no melodic preset"):
+        choose_preset(0, False, [Preset(0, 128, "Standard")])
+
+
+def test_bad_fonts(tmp_path: Path):
+    text = tmp_path / "text.sf3"
+    text.write_text("this is not a soundfont")
+    with pytest.raises(SoundFontError, match="not a SoundFont"):
+        Renderer(text)
+    short = tmp_path / "short.sf3"
+    short.write_bytes(FONT.read_bytes()[:1_000_000])
+    with pytest.raises(SoundFontError, match="cut short"):
+        read_presets(short)
+    with pytest.raises(FileNotFoundError):
+        Renderer(tmp_path / "absent.sf3")
