@@ -1,0 +1,1 @@
+"""The recipes that made the course models: material, codec, model cards."""

@@ -1,0 +1,118 @@
+"""Make the course models again: `python -m course_utils.train --help`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from course_utils.paths import ROOT, data_folder
+
+app = typer.Typer()
+RUNS = ROOT / "runs"
+DEBIAN_SAMPLES = Path("/usr/share/sonic-pi/samples")  # package sonic-pi-samples
+DEBIAN_FONT = Path("/usr/share/sounds/sf3/FluidR3Mono_GM.sf3")  # package fluidr3mono-gm-soundfont
+
+CorpusFolder = Annotated[Path, typer.Option("--corpus", help="Folder of the prepared music.")]
+RunFolder = Annotated[Path, typer.Option("--run", help="Folder of checkpoints; training resumes from it.")]
+
+
+@app.callback(invoke_without_command=True)
+def everything(context: typer.Context) -> None:
+    """Make the course models again, from music to model card: every step in order, or the one that is named."""
+    if context.invoked_subcommand is not None:
+        return
+    if not (RUNS / "corpus" / "corpus.json").exists():
+        corpus()
+    codec()
+    export()
+    card()
+
+
+@app.command()
+def corpus(
+    folder: CorpusFolder = RUNS / "corpus",
+    minutes: Annotated[float, typer.Option(help="Minutes of music to make.")] = 130.0,
+    samples: Annotated[Path, typer.Option(help="Folder of CC0 samples (Debian's sonic-pi-samples).")] = DEBIAN_SAMPLES,
+    font: Annotated[Path, typer.Option(help="A second SoundFont, for variety.")] = DEBIAN_FONT,
+    without_collages: Annotated[bool, typer.Option(help="Go on without the CC0 samples.")] = False,
+) -> None:
+    """Make the training music: rendered MIDI, collages of samples, composed pieces."""
+    from course_utils.train.corpus import SMALL_FONT, build
+
+    fonts = [data_folder() / SMALL_FONT]
+    if font.exists():
+        fonts.append(font)
+    else:
+        typer.echo(f"{font} is not here: all pieces are played by the small SoundFont in data/", err=True)
+    if not samples.is_dir() and not without_collages:
+        typer.echo(
+            f"Error: no folder of CC0 samples at {samples}. Install Debian's sonic-pi-samples, or unpack the npm "
+            "package supersonic-scsynth-samples and name its folder with --samples; --without-collages goes on "
+            "without, and makes other models than the ones in data/",
+            err=True,
+        )
+        raise typer.Exit(1)
+    items = build(folder, minutes, samples if samples.is_dir() else None, fonts)
+    typer.echo(f"{len(items)} stretches of music in {folder}")
+
+
+@app.command()
+def codec(
+    folder: RunFolder = RUNS / "codec",
+    corpus_folder: CorpusFolder = RUNS / "corpus",
+    steps: Annotated[int | None, typer.Option(help="Steps of the joint phase (default: the recipe's).")] = None,
+    stop_after: Annotated[int | None, typer.Option(help="Stop this call after so many steps.")] = None,
+) -> None:
+    """Train the codec, or go on where it stopped."""
+    import dataclasses
+
+    from course_utils.train.adversarial import train_adversarial
+    from course_utils.train.codec import CodecRecipe, train_codec
+
+    recipe = CodecRecipe()
+    if steps is not None:
+        recipe = dataclasses.replace(recipe, steps=steps)
+    best = train_codec(folder, corpus_folder, recipe, stop_after)
+    if recipe.adversarial_steps and stop_after is None:
+        best = train_adversarial(folder, corpus_folder, recipe)
+    typer.echo(f"best checkpoint: {best}")
+
+
+@app.command()
+def export(
+    folder: RunFolder = RUNS / "codec",
+    corpus_folder: CorpusFolder = RUNS / "corpus",
+    hardware: Annotated[str, typer.Option(help="What it was trained on, in words, for the card.")] = "not stated",
+    notes: Annotated[str, typer.Option(help="What else the card should say of the training.")] = "",
+) -> None:
+    """Put the best checkpoint into data/models/course-codec, in half precision."""
+    from course_utils.train.corpus import Corpus
+    from course_utils.train.export import export_codec
+
+    typer.echo(f"wrote {export_codec(folder, Corpus(corpus_folder), hardware, notes)}")
+
+
+@app.command()
+def card(corpus_folder: CorpusFolder = RUNS / "corpus") -> None:
+    """Measure the shipped weights and write their model card."""
+    from course_utils.codec import load_codec
+    from course_utils.train.card import codec_card, write_card
+    from course_utils.train.corpus import Corpus
+    from course_utils.train.export import enter_in_manifest, training_story
+    from course_utils.zoo import weights_path
+
+    path = weights_path("course-codec")
+    music = Corpus(corpus_folder) if (corpus_folder / "corpus.json").exists() else None
+    if music is None:
+        typer.echo(f"no corpus in {corpus_folder}: the card will say nothing on the codebooks' use", err=True)
+    result = codec_card(load_codec("course"), path, music, training_story(path))
+    write_card(result, path.parent)
+    enter_in_manifest()
+    typer.echo(json.dumps(result["floor"], indent=1))
+
+
+if __name__ == "__main__":
+    app()

@@ -1,0 +1,55 @@
+"""From a training run's checkpoint to the weights that the course ships."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from course_utils.codec.load import save_course_codec
+from course_utils.codec.network import CourseCodecConfig, CourseCodecNetwork
+from course_utils.paths import data_folder
+from course_utils.train.corpus import Corpus
+
+
+def export_codec(run: Path, corpus: Corpus, hardware: str, notes: str = "") -> Path:
+    """Write data/models/course-codec/weights.safetensors from a run's best.pt, and enter it in the manifest.
+
+    The story of the training (recipe, steps, music, hardware, notes) travels in the file's metadata. Raises
+    FileNotFoundError when the run has no best.pt.
+    """
+    if not (run / "best.pt").exists():
+        raise FileNotFoundError(f"no best.pt in {run}: train first, with `python -m course_utils.train codec`")
+    state = torch.load(run / "best.pt", map_location="cpu", weights_only=True)
+    network = CourseCodecNetwork(CourseCodecConfig(**state["network_config"]))
+    network.load_state_dict(state["network"])
+    recipe = json.loads(state["recipe"])
+    story = {
+        "steps": f"{state['step']} joint, {state.get('adversarial_step', 0)} adversarial",
+        "data": corpus.story(),
+        "hardware": hardware,
+        **({"notes": notes} if notes else {}),
+        "seed": recipe["seed"],
+        "recipe": {key: value for key, value in recipe.items() if key != "network"},
+    }
+    path = data_folder() / "models" / "course-codec" / "weights.safetensors"
+    save_course_codec(path, network, training=json.dumps(story))
+    enter_in_manifest()
+    return path
+
+
+def enter_in_manifest() -> None:
+    """Bring data/manifest.json up to date with the files in data/."""
+    subprocess.run([sys.executable, str(data_folder() / "build" / "manifest.py")], check=True)
+
+
+def training_story(path: Path) -> dict[str, Any]:
+    """The story of the training that a weights file carries."""
+    from safetensors import safe_open
+
+    with safe_open(path, framework="pt") as file:
+        return json.loads((file.metadata() or {}).get("training", "{}"))
