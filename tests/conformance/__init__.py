@@ -1,0 +1,1 @@
+"""Our code against what the authors' released code answered, recorded under data/."""
