@@ -69,7 +69,7 @@ clips_player(
 )
 
 # %% [markdown]
-# You can hear that something was lost. By the end of this lesson you will know what was lost, where, and why.
+# Did you hear what was lost? By the end of this lesson you will know what it was, where it went, and why.
 #
 # ## 1. How much room does sound take?
 #
@@ -552,12 +552,13 @@ for part in (FactorisedVQ.encode, FactorisedVQ.decode, FactorisedRVQ.encode):
     print(inspect.getsource(part))
 
 # %% [markdown]
-# It gives the codes that the dac package gives. (A tie may fall the other way when sums are taken in another order.)
+# It gives the codes that the dac package gives. (A tie may fall the other way when sums are taken in another order,
+# and takes the frame's later codes along.)
 
 # %% tags=["nbval-check-output"]
 ours = FactorisedRVQ.from_dac(codec.network.quantizer.quantizers).encode(latents)  # [344, 9]
 theirs = codec.encode(audio)[0].T
-print("at least 99 % of the codes agree:", bool((ours == theirs).float().mean() > 0.99))
+print("at least 95 % of the codes agree:", bool((ours == theirs).float().mean() > 0.95))
 
 
 # %% [markdown] exercise="cosine_codes" part="card"
@@ -627,7 +628,7 @@ print(f"half-level input comes out at {soft / loud:.2f} of the level")
 
 # %% [markdown]
 # > **Paper, article, released code.** The DAC paper speaks of factorised and L2-normalised codes. Where an article
-# > says "finds the nearest vector" it leaves out that nearness is the angle. And a trap in the released package: the
+# > says "finds the nearest vector", it leaves out that nearness is the angle. And a trap in the released package: the
 # > argument `n_quantizers` is ignored while the model is in training mode. Call `.eval()` first.
 #
 # **Where do the entries come from?** Start 64 entries at random, and many of them are never the nearest to anything.
@@ -815,7 +816,7 @@ print("closer spectrum: c0 alone:", mel_distance(alone, clip.samples) < mel_dist
 # %% [markdown]
 # Two rulers, two answers. The **mel distance** compares spectra, roughly as we hear them: how loud is each band, frame
 # by frame? By that ruler c0 alone beats the other eight together. It says what kind of sound is there. By the waveform
-# the eight win: they draw the exact line, but of a sound that is no longer there.
+# the eight win, though neither comes close to all nine.
 #
 # Corrections need the thing that they correct. This order, coarse first, is what VampNet builds on in the next
 # lessons: it predicts the first codes, then the rest.
@@ -926,8 +927,8 @@ clips_player(
 
 # %% [markdown]
 # By SI-SDR noise is the worst: every sample is news, and 90 bits a frame cannot tell 512 pieces of news. The decoded
-# noise still *sounds* like noise, because its spectrum is right and only its samples are wrong. Two rulers, two
-# answers. That is why this course always reports both.
+# noise is noise all the same: its spectrum is right and only its samples are wrong. Two rulers, two answers. That is
+# why this course always reports both.
 #
 # And digital silence?
 
