@@ -166,6 +166,70 @@ VAMPNET_TOKEN_BY_TOKEN_10S = derived(
 )
 VAMPNET_CLIP_SECONDS = Fact(10, "s", f"{VAMPNET_PAPER}: the length its experiments generate")
 
+# VampNet's masks and its training (lesson 02)
+
+VAMPNET_MEAN_RATIO = derived(
+    2 / math.pi, "", "mean of cos(pi r / 2) for r uniform in 0 to 1: the share masked in training", digits=2
+)
+VAMPNET_LABEL_SMOOTHING = Fact(0.1, "", f"{VAMPNET_PAPER}, on its training: label smoothing", 1)
+VAMPNET_TRACKS = Fact(797_000, "", f"{VAMPNET_PAPER}, on its data: music tracks")
+VAMPNET_COARSE_STEPS = Fact(1_000_000, "steps", f"{VAMPNET_PAPER}, on its training: the coarse model")
+VAMPNET_FINE_STEPS = Fact(500_000, "steps", f"{VAMPNET_PAPER}, on its training: the coarse-to-fine model")
+VAMPNET_WIDTH = Fact(1280, "", f"{VAMPNET_PAPER}, on its network: embedding dimension")
+VAMPNET_COARSE_LAYERS = Fact(20, "", f"{VAMPNET_PAPER}, on its network: layers of the coarse model")
+VAMPNET_BIAS_BUCKETS = Fact(32, "", f"{VAMPNET_CODE}, vampnet/modules/transformer.py: buckets of the position bias")
+VAMPNET_BIAS_DISTANCE = Fact(128, "frames", f"{VAMPNET_CODE}, vampnet/modules/transformer.py: attention_max_distance")
+
+# VampNet's decoding (lesson 03)
+
+VAMPNET_PASSES_SWEPT = (1, 4, 8, 12, 36, 64, 72)  # VampNet, arXiv 2307.04686v2, on the number of sampling steps
+VAMPNET_PASSES_COMPARABLE = Fact(12, "", f"{VAMPNET_PAPER}: passes comparable to the best number")
+VAMPNET_PASSES_FAIR = Fact(24, "", f"{VAMPNET_PAPER}: passes called a fair trade-off of quality and speed")
+VAMPNET_PASSES_APP = Fact(36, "", f"{VAMPNET_CODE}, its app: the coarse model's sampling steps")
+VAMPNET_FINE_PASSES = Fact(2, "passes", f"{VAMPNET_CODE}: the fine model's sampling steps, fixed")
+VAMPNET_MASK_TEMPERATURE = Fact(10.5, "", f"{VAMPNET_CODE}: mask_temperature", 1)
+VAMPNET_MASK_TEMPERATURE_PAPER = Fact(6, "", f"{VAMPNET_PAPER}: mask temperatures above this are preferred")
+
+# Prompts (lesson 04)
+
+VAMPNET_UPPER_CODEBOOKS = Fact(3, "", f"{VAMPNET_CODE}, vampnet/interface.py: upper_codebook_mask=3 by default")
+VAMPNET_CODE_PASSES = Fact(12, "passes", f"{VAMPNET_CODE}: the default of the coarse model's sampling steps")
+
+_REFERENCE = "measured once with the authors' weights on the article's own clip; chroma correlation with the original"
+REFERENCE_WILD_VAMP = Fact(0.20, "", f"{_REFERENCE}, electronic, wild: vamp", 2)
+REFERENCE_WILD_DENSE = Fact(0.53, "", f"{_REFERENCE}, electronic, wild: dense vamp", 2)
+REFERENCE_WILD_INPAINT = Fact(0.60, "", f"{_REFERENCE}, electronic, wild: inpaint 3-7 s", 2)
+REFERENCE_WILD_BEAT = Fact(0.14, "", f"{_REFERENCE}, electronic, wild: beat-driven", 2)
+REFERENCE_FAITHFUL_VAMP = Fact(0.79, "", f"{_REFERENCE}, guitar, faithful: vamp", 2)
+REFERENCE_FAITHFUL_DENSE = Fact(0.90, "", f"{_REFERENCE}, guitar, faithful: dense vamp", 2)
+REFERENCE_FAITHFUL_INPAINT = Fact(0.91, "", f"{_REFERENCE}, guitar, faithful: inpaint 3-7 s", 2)
+REFERENCE_FAITHFUL_BEAT = Fact(0.70, "", f"{_REFERENCE}, guitar, faithful: beat-driven", 2)
+
+# The prompts of the article's two demos, and those of the course (lesson 04, `course vamp`)
+
+_WILD, _FAITHFUL = "the article's wild preset (electronic loop)", "the article's faithful preset (guitar loop)"
+_OURS = "the course's choice, not in the article:"
+WILD_VAMP_PERIOD = Fact(9, "frames", f"{_WILD}: vamp keeps every 9th")
+WILD_VAMP_TEMPERATURE = Fact(1.2, "", f"{_WILD}: vamp", 1)
+WILD_DENSE_PERIOD = Fact(5, "frames", f"{_WILD}: dense vamp keeps every 5th")
+WILD_DENSE_TEMPERATURE = Fact(1.0, "", f"{_WILD}: dense vamp", 1)
+WILD_INPAINT_TEMPERATURE = Fact(1.0, "", f"{_WILD}: inpaint", 1)
+WILD_BEAT_SECONDS = Fact(0.03, "s", f"{_WILD}: kept after each beat", 2)
+WILD_BEAT_TEMPERATURE = Fact(1.1, "", f"{_WILD}: beat-driven", 1)
+FAITHFUL_VAMP_PERIOD = Fact(5, "frames", f"{_FAITHFUL}: vamp keeps every 5th")
+FAITHFUL_VAMP_TEMPERATURE = Fact(0.7, "", f"{_FAITHFUL}: vamp", 1)
+FAITHFUL_DENSE_PERIOD = Fact(2, "frames", f"{_FAITHFUL}: dense vamp keeps every 2nd")
+FAITHFUL_DENSE_TEMPERATURE = Fact(0.6, "", f"{_FAITHFUL}: dense vamp", 1)
+FAITHFUL_INPAINT_TEMPERATURE = Fact(0.6, "", f"{_FAITHFUL}: inpaint", 1)
+FAITHFUL_BEAT_SECONDS = Fact(0.08, "s", f"{_FAITHFUL}: kept after each beat", 2)
+FAITHFUL_BEAT_TEMPERATURE = Fact(0.7, "", f"{_FAITHFUL}: beat-driven", 1)
+INPAINT_START = Fact(3, "s", "the article's two demos: the gap of 10 s begins here")
+INPAINT_STOP = Fact(7, "s", "the article's two demos: the gap of 10 s ends here")
+CONTINUE_SHARE = Fact(0.5, "", f"{_OURS} a continuation keeps the first half", 1)
+WILD_COMPRESS_CODEBOOKS = Fact(1, "", f"{_OURS} c0 alone, the roughest sketch there is")
+FAITHFUL_COMPRESS_CODEBOOKS = Fact(3, "", f"{_OURS} c0 to c2, as many as the released mask builder keeps")
+VAMPNET_BEAT_SECONDS = Fact(0.075, "s", f"{VAMPNET_PAPER}: beat-driven prompts keep 75 ms around each beat", 3)
+
 # The Anticipatory Music Transformer (lesson 00; lessons 05 to 07 add theirs)
 
 AMT_TICK_MS = Fact(10, "ms", f"{AMT_PAPER}, arrival-time encoding")
@@ -231,6 +295,13 @@ BOX_COARSE = Box(
     paper=f"{VAMPNET_CODEBOOKS} codebooks; the first {VAMPNET_COARSE} are coarse, the other {VAMPNET_FINE} fine",
     code="older configurations have 9 codebooks, with 3 or 4 of them given to the fine model",
     here="9 codebooks as in DAC; c0 to c3 are coarse, c4 to c8 fine",
+)
+BOX_SCHEDULE = Box(
+    topic="Which schedule?",
+    article="linear, cosine or random",
+    paper="the cosine, in training and in decoding",
+    code="the cosine; a linear one is there for experiments",
+    here="the cosine; `vampnet.schedule` has all three",
 )
 BOX_FRAMES = Box(
     topic="How many frames has a 10 s clip?",

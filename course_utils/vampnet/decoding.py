@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from course_utils.vampnet.masks import Mask, flatten_codebooks, unflatten_codebooks
+from course_utils.vampnet.models import check_stages
 from course_utils.vampnet.sampling import (
     below_cutoff,
     confidence_of,
@@ -97,6 +98,7 @@ class Pass:
     remasked: Tensor  # bool [B, C', T]: sampled in this pass and dropped again
     asked: Tensor  # int64 [B]: how many tokens were to be open after the pass
     done: Tensor  # int64 [B]: how many are
+    offset: int = 0  # frame of the clip at which these T frames begin: above 0 in later windows of a long clip
 
 
 @dataclass(frozen=True)
@@ -183,24 +185,23 @@ def decode_coarse_to_fine(
     fine_passes: int = AUTHORS_FINE_PASSES,
     seed: int | Sequence[int] = 0,
     progress: Progress | None = None,
+    fine_settings: DecodeSettings | None = None,
 ) -> Decoded:
     """Fill codes int64 [B, 9, T]: first the coarse network's codebooks, then, given those, the fine one's.
 
     mask: as in `decode`, over all 9 codebooks. fine_passes: the released code always takes 2. seed, progress: as in
-    `decode`; the trace has the passes of both. Raises ValueError as `decode`, and for networks that do not fit.
+    `decode`; the trace has the passes of both. fine_settings: how to decode the fine stage; without them as the coarse
+    one, in `fine_passes`. Raises ValueError as `decode`, and for networks that do not fit.
     """
     settings = settings or DecodeSettings()
+    # refused, if they must be, before the coarse stage runs
+    fine_settings = fine_settings or replace(settings, passes=fine_passes)
+    check_stages(coarse, fine)
     split = coarse.config.codebooks
-    if coarse.config.conditioning or fine.config.conditioning != split:
-        raise ValueError(
-            f"the coarse network predicts {split} codebooks from {coarse.config.conditioning}, the fine one takes "
-            f"{fine.config.conditioning}: they do not belong together"
-        )
     check_codes(codes, fine.config)
-    opened = _as_mask(mask, codes, 0)
+    opened = as_mask(mask, codes, 0)
     generators = _generators(seed, len(codes))
-    fine_settings = replace(settings, passes=fine_passes)  # refused, if it must be, before the coarse stage runs
-    total = settings.passes + fine_passes
+    total = settings.passes + fine_settings.passes
     first = _decode(
         coarse,
         codes[:, :split],
@@ -255,11 +256,12 @@ def _passes(
     codes, seen, chance = codes.to(device), seen.to(device), chance.to(device)
     given, bias = codes[:, : config.conditioning], network.bias(codes.shape[2])
     schedule = _schedule(seen == config.mask_token, settings)
+    idle = not bool((seen == config.mask_token).any())  # then there is nothing to ask the network
     trace = []
     for number in range(1, settings.passes + 1):
         is_open = seen[:, config.conditioning :] == config.mask_token
         asked = schedule(number, is_open)
-        made = step(network, seen, asked, chance[number - 1], settings, number, bias)
+        made = _idle(is_open, seen) if idle else step(network, seen, asked, chance[number - 1], settings, number, bias)
         kept, done = is_open & ~made.remasked, made.remasked.sum((1, 2))
         trace.append(
             Pass(number, settings.passes, config.conditioning, seen, *made[:3], kept, made.remasked, asked, done)
@@ -268,6 +270,13 @@ def _passes(
         if progress is not None:
             progress(number, settings.passes)
     return seen, trace
+
+
+def _idle(is_open: Tensor, seen: Tensor) -> Step:
+    """A pass over codes seen [B, C, T] of which nothing is open, bool [B, C', T]: all stays as it is."""
+    known = seen[:, seen.shape[1] - is_open.shape[1] :]
+    ones = torch.ones_like(known, dtype=torch.float32)
+    return Step(known, ones, torch.full_like(ones, torch.inf), is_open)
 
 
 def _schedule(start: Tensor, settings: DecodeSettings) -> Callable[[int, Tensor], Tensor]:
@@ -292,7 +301,7 @@ def _schedule(start: Tensor, settings: DecodeSettings) -> Callable[[int, Tensor]
 def _opened(network: VampNet, codes: Tensor, mask: Mask | Tensor | None, compat: bool) -> Tensor:
     """The codes as the first pass sees them: the mask token wherever there is something to generate."""
     first, mask_token = network.config.conditioning, network.config.mask_token
-    opened = _as_mask(mask, codes, first)
+    opened = as_mask(mask, codes, first)
     if not compat:
         opened = _without(opened, first)
         unknown = int((codes[:, :first] == mask_token).sum())
@@ -304,8 +313,8 @@ def _opened(network: VampNet, codes: Tensor, mask: Mask | Tensor | None, compat:
     return codes.masked_fill(opened, mask_token)
 
 
-def _as_mask(mask: Mask | Tensor | None, codes: Tensor, first: int) -> Tensor:
-    """A mask as bool [B, C, T]; None opens every codebook from `first` on."""
+def as_mask(mask: Mask | Tensor | None, codes: Tensor, first: int = 0) -> Tensor:
+    """A mask as bool [B, C, T]; None opens every codebook from `first` on. Raises ValueError as `decode`."""
     if mask is None:
         return _without(torch.ones_like(codes, dtype=torch.bool), first)
     given = torch.as_tensor(mask.generate if isinstance(mask, Mask) else mask)
@@ -328,10 +337,15 @@ def _without(mask: Tensor, first: int) -> Tensor:
 
 def _generators(seed: int | Sequence[int], clips: int) -> list[torch.Generator]:
     """One source of chance for each clip, so that none depends on its neighbours."""
+    return [torch.Generator().manual_seed(number) for number in seeds_of(seed, clips)]
+
+
+def seeds_of(seed: int | Sequence[int], clips: int) -> list[int]:
+    """One seed for each clip: seed, seed + 1, ... from one number. Raises ValueError for another number of seeds."""
     seeds = [seed + clip for clip in range(clips)] if isinstance(seed, int) else list(seed)
     if len(seeds) != clips:
         raise ValueError(f"{len(seeds)} seeds for {clips} clips: give one number, or one for each clip")
-    return [torch.Generator().manual_seed(number) for number in seeds]
+    return seeds
 
 
 def _chance(generators: list[torch.Generator], passes: int, grid: Sequence[int]) -> Tensor:

@@ -71,6 +71,21 @@ MODELS = {
             source="trained by this project on licence-clean material; recipe in course_utils/train",
             memory=400_000_000,
         ),
+        *(
+            Model(
+                name=f"vampnet-{part}",
+                title=f"the course's {what}",
+                file="weights.safetensors",
+                licence="MIT",
+                source="trained by this project on the course codec's codes; recipe in course_utils/train",
+                memory=400_000_000,
+            )
+            for part, what in (
+                ("coarse", "VampNet, coarse (codebooks c0 to c3)"),
+                ("fine", "VampNet, fine (c4 to c8, given c0 to c3)"),
+                ("causal", "causal network for comparison (c0 to c3, blind to the future)"),
+            )
+        ),
         Model(
             name="official-codec",
             title="the official 44.1 kHz DAC",
