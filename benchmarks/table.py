@@ -6,7 +6,7 @@ import os
 import platform
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 
 
@@ -52,6 +52,24 @@ def median_seconds(action: Callable[[], object], repeats: int = 5) -> float:
         action()
         times.append(time.perf_counter() - started)
     return statistics.median(times)
+
+
+def interleaved_seconds(
+    actions: Mapping[str, Callable[[], object]], repeats: int = 3, finish: Callable[[], object] = lambda: None
+) -> dict[str, list[float]]:
+    """Return each action's wall times in seconds, one a round: what else the machine does meets all of them alike.
+
+    finish: waits for work that an action has only begun, as on a GPU. Round 0, which warms up, does not count.
+    """
+    times: dict[str, list[float]] = {name: [] for name in actions}
+    for turn in range(repeats + 1):
+        for name, action in actions.items():
+            started = time.perf_counter()
+            action()
+            finish()
+            if turn:
+                times[name].append(time.perf_counter() - started)
+    return times
 
 
 def best_seconds(action: Callable[[], object], repeats: int = 7) -> float:
