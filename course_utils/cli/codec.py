@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 import re
 import shutil
-import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
+
+from course_utils.cli.output import Progress, check_folder, check_room
 
 if TYPE_CHECKING:
     import numpy as np
@@ -153,13 +154,13 @@ def run(job: Job, quiet: bool = False) -> Report:
     from course_utils.audio import SAMPLE_RATE
 
     job.blocks(SAMPLE_RATE)  # what is wrong with the input is said before a model is loaded
-    _check_out(job)
+    check_folder(job.out, job.target("full"))
     model = _load(job)
     if job.levels[-1] > model.n_codebooks:
         raise ValueError(f"level {job.levels[-1]} was asked for; this codec has {model.n_codebooks} levels")
-    with _progress(quiet) as step:
-        codes, length, centroid = _encode(model, job, step)
-        _check_room(job, length)
+    with Progress(quiet, "loading the codec") as say:
+        codes, length, centroid = _encode(model, job, say)
+        check_room(job.out, job.target("full"), _room(job, length))
         report = Report(
             ok=True,
             input=str(job.path()),
@@ -169,8 +170,8 @@ def run(job: Job, quiet: bool = False) -> Report:
             centroid=centroid,
         )
         for level in job.levels:
-            report.levels.append(_decode(model, codes, length, level, job, step))
-        report.full = _write_full(model, codes, length, report, job, step)
+            report.levels.append(_decode(model, codes, length, level, job, say))
+        report.full = _write_full(model, codes, length, report, job, say)
     return report
 
 
@@ -191,7 +192,7 @@ def _load(job: Job) -> Codec:
     return load_codec(job.model, name)
 
 
-def _encode(model: Codec, job: Job, step: Callable[[str, float], None]) -> tuple[Tensor, int, float]:
+def _encode(model: Codec, job: Job, say: Progress) -> tuple[Tensor, int, float]:
     """Codes [1, 9, T] on the CPU, the input's length in samples, and its centroid in Hz."""
     import torch
 
@@ -202,16 +203,14 @@ def _encode(model: Codec, job: Job, step: Callable[[str, float], None]) -> tuple
     def heard() -> Iterator[Samples]:
         for block in job.blocks(model.sample_rate):
             centroid.add(block)
-            step("encoding", centroid.samples / model.sample_rate)
+            say(f"encoding: {centroid.samples / model.sample_rate:.0f} s of sound")
             yield block
 
     codes = torch.cat(list(model.encode_blocks(heard())), dim=-1)
     return codes, centroid.samples, centroid.hertz
 
 
-def _decode(
-    model: Codec, codes: Tensor, length: int, level: int, job: Job, step: Callable[[str, float], None]
-) -> Level:
+def _decode(model: Codec, codes: Tensor, length: int, level: int, job: Job, say: Progress) -> Level:
     """Decode from the first `level` levels, write the file, measure it."""
     from course_utils.audio import Tally, audio_writer
 
@@ -221,7 +220,7 @@ def _decode(
         for reference, estimate in _aligned(model, codes, length, level, job):
             writer.write(estimate)
             tally.add(estimate, reference)
-            step(f"level {level}", tally.samples / model.sample_rate)
+            say(f"level {level}: {tally.samples / model.sample_rate:.0f} s of sound")
     return Level(
         level=level,
         bits_per_second=model.bits_per_second(level),
@@ -250,9 +249,7 @@ def _aligned(model: Codec, codes: Tensor, length: int, level: int, job: Job) -> 
         held = joined[len(reference) :]
 
 
-def _write_full(
-    model: Codec, codes: Tensor, length: int, report: Report, job: Job, step: Callable[[str, float], None]
-) -> str:
+def _write_full(model: Codec, codes: Tensor, length: int, report: Report, job: Job, say: Progress) -> str:
     """The reconstruction from all levels, under a name of its own."""
     from course_utils.audio import audio_writer
     from course_utils.audio.save import saving
@@ -265,57 +262,14 @@ def _write_full(
     with audio_writer(target, model.sample_rate) as writer:
         for part in model.decode_chunks(codes, length=length):
             writer.write(part)
-            step("full reconstruction", writer.written / model.sample_rate)
+            say(f"full reconstruction: {writer.written / model.sample_rate:.0f} s of sound")
     return str(target)
 
 
-def _check_out(job: Job) -> None:
-    """Refuse a folder that cannot be written before the work rather than after it."""
-    from course_utils.audio.save import save_error
-
-    try:
-        job.out.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=job.out):
-            pass
-    except OSError as error:
-        raise save_error(job.target("full"), error) from error
-
-
-def _check_room(job: Job, length: int) -> None:
-    """Refuse a disk on which the files of all levels cannot have room."""
-    import errno
-
-    from course_utils.audio.save import save_error
-
+def _room(job: Job, length: int) -> int:
+    """Bytes that the files of all levels need at most."""
     share = 2 if job.kind == "wav" else 1  # bytes a sample; flac saves up to half and more
-    need = (len(job.levels) + 1) * length * share
-    free = shutil.disk_usage(job.out).free
-    if need > free:
-        short = OSError(errno.ENOSPC, f"{need / 1e6:.0f} MB are needed, {free / 1e6:.0f} MB are free")
-        raise save_error(job.target("full"), short)
-
-
-class _progress:  # noqa: N801  (used like a function)
-    """Show on stderr what is being done and how far it is, where somebody looks; nothing with `quiet`."""
-
-    def __init__(self, quiet: bool) -> None:
-        from rich.console import Console
-
-        self._console = Console(stderr=True, quiet=quiet)
-        self._status = self._console.status("loading the codec") if self._console.is_terminal and not quiet else None
-
-    def __enter__(self) -> Callable[[str, float], None]:
-        if self._status is not None:
-            self._status.start()
-        return self._step
-
-    def __exit__(self, *_: object) -> None:
-        if self._status is not None:
-            self._status.stop()
-
-    def _step(self, what: str, seconds: float) -> None:
-        if self._status is not None:
-            self._status.update(f"{what}: {seconds:.0f} s of sound")
+    return (len(job.levels) + 1) * length * share
 
 
 def _show(report: Report, out: Path) -> None:

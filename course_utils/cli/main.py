@@ -23,6 +23,10 @@ COMMANDS = {
         "course_utils.cli.codec",
         "Encode a sound, write one file per codebook level, and print what each level adds.",
     ),
+    "vamp": (
+        "course_utils.cli.vamp",
+        "Vary a sound: keep some of its tokens, generate the others, and measure what came of it.",
+    ),
 }
 
 
