@@ -52,6 +52,13 @@ models: env ## Re-make all models, their cards and the notebooks, in order (hour
 	@"$(PY)" -m course_utils.train codec
 	@"$(PY)" -m course_utils.train export --hardware "$${HARDWARE:-not stated}"
 	@"$(PY)" -m course_utils.train card
+	@"$(PY)" -m course_utils.train tokens
+	@for stage in coarse fine causal; do \
+		"$(PY)" -m course_utils.train vampnet $$stage && \
+		"$(PY)" -m course_utils.train export-vampnet $$stage --hardware "$${HARDWARE:-not stated}" || exit 1; \
+	done
+	@"$(PY)" -m course_utils.recorded
+	@"$(PY)" -m course_utils.train token-card
 	@"$(PY)" -m course_utils.upkeep.cells
 	@"$(PY)" -m course_utils.upkeep.notebooks --all
 

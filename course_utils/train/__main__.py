@@ -31,16 +31,9 @@ def everything(context: typer.Context) -> None:
     card()
 
 
-@app.command()
-def corpus(
-    folder: CorpusFolder = RUNS / "corpus",
-    minutes: Annotated[float, typer.Option(help="Minutes of music to make.")] = 130.0,
-    samples: Annotated[Path, typer.Option(help="Folder of CC0 samples (Debian's sonic-pi-samples).")] = DEBIAN_SAMPLES,
-    font: Annotated[Path, typer.Option(help="A second SoundFont, for variety.")] = DEBIAN_FONT,
-    without_collages: Annotated[bool, typer.Option(help="Go on without the CC0 samples.")] = False,
-) -> None:
-    """Make the training music: rendered MIDI, collages of samples, composed pieces."""
-    from course_utils.train.corpus import SMALL_FONT, build
+def _sources(samples: Path, font: Path, without_collages: bool) -> tuple[list[Path], Path | None]:
+    """The SoundFonts and the folder of samples to make music from; ends the program where samples are missing."""
+    from course_utils.train.corpus import SMALL_FONT
 
     fonts = [data_folder() / SMALL_FONT]
     if font.exists():
@@ -55,8 +48,42 @@ def corpus(
             err=True,
         )
         raise typer.Exit(1)
-    items = build(folder, minutes, samples if samples.is_dir() else None, fonts)
+    return fonts, samples if samples.is_dir() else None
+
+
+@app.command()
+def corpus(
+    folder: CorpusFolder = RUNS / "corpus",
+    minutes: Annotated[float, typer.Option(help="Minutes of music to make.")] = 130.0,
+    samples: Annotated[Path, typer.Option(help="Folder of CC0 samples (Debian's sonic-pi-samples).")] = DEBIAN_SAMPLES,
+    font: Annotated[Path, typer.Option(help="A second SoundFont, for variety.")] = DEBIAN_FONT,
+    without_collages: Annotated[bool, typer.Option(help="Go on without the CC0 samples.")] = False,
+) -> None:
+    """Make the training music: rendered MIDI, collages of samples, composed pieces."""
+    from course_utils.train.corpus import build
+
+    fonts, box = _sources(samples, font, without_collages)
+    items = build(folder, minutes, box, fonts)
     typer.echo(f"{len(items)} stretches of music in {folder}")
+
+
+@app.command()
+def tokens(
+    folder: Annotated[Path, typer.Option("--tokens", help="Folder of the codes.")] = RUNS / "tokens",
+    minutes: Annotated[float, typer.Option(help="Minutes of music to make.")] = 300.0,
+    samples: Annotated[Path, typer.Option(help="Folder of CC0 samples (Debian's sonic-pi-samples).")] = DEBIAN_SAMPLES,
+    font: Annotated[Path, typer.Option(help="A second SoundFont, for variety.")] = DEBIAN_FONT,
+    without_collages: Annotated[bool, typer.Option(help="Go on without the CC0 samples.")] = False,
+) -> None:
+    """Make music and encode it with the course codec: what the VampNet models learn from."""
+    from course_utils.codec import load_codec
+    from course_utils.files import sha256_of
+    from course_utils.train.tokens import build_tokens
+    from course_utils.zoo import weights_path
+
+    fonts, box = _sources(samples, font, without_collages)
+    sha256 = sha256_of(weights_path("course-codec"))
+    typer.echo(f"{build_tokens(folder, load_codec('course'), sha256, minutes, box, fonts)} frames in {folder}")
 
 
 @app.command()
@@ -82,6 +109,35 @@ def codec(
 
 
 @app.command()
+def vampnet(
+    stage: Annotated[str, typer.Argument(help="coarse, fine or causal.")],
+    folder: Annotated[
+        Path | None, typer.Option("--run", help="Folder of checkpoints; training resumes from it.")
+    ] = None,
+    tokens_folder: Annotated[Path, typer.Option("--tokens", help="Folder of the codes.")] = RUNS / "tokens",
+    steps: Annotated[int | None, typer.Option(help="Steps in all (default: the recipe's).")] = None,
+    stop_after: Annotated[int | None, typer.Option(help="Stop this call after so many steps.")] = None,
+) -> None:
+    """Train a VampNet course model on the codes; the causal one forks off the coarse one's run."""
+    import dataclasses
+
+    import torch
+
+    from course_utils.codec import load_codec
+    from course_utils.train.masked import recipe_for, train_tokens
+    from course_utils.train.tokens import Tokens
+
+    recipe = recipe_for(stage)
+    if steps is not None:
+        recipe = dataclasses.replace(recipe, steps=steps)
+    course_codec = load_codec("course")
+    codebooks = torch.stack([course_codec.codebook(i) for i in range(course_codec.n_codebooks)])
+    fork = RUNS / "vampnet-coarse" / "fork.pt" if stage == "causal" else None
+    store = Tokens(tokens_folder)
+    typer.echo(train_tokens(folder or RUNS / f"vampnet-{stage}", store, codebooks, recipe, stop_after, fork))
+
+
+@app.command()
 def export(
     folder: RunFolder = RUNS / "codec",
     corpus_folder: CorpusFolder = RUNS / "corpus",
@@ -93,6 +149,22 @@ def export(
     from course_utils.train.export import export_codec
 
     typer.echo(f"wrote {export_codec(folder, Corpus(corpus_folder), hardware, notes)}")
+
+
+@app.command()
+def export_vampnet(
+    stage: Annotated[str, typer.Argument(help="coarse, fine or causal.")],
+    folder: Annotated[Path | None, typer.Option("--run", help="Folder of checkpoints.")] = None,
+    tokens_folder: Annotated[Path, typer.Option("--tokens", help="Folder of the codes.")] = RUNS / "tokens",
+    hardware: Annotated[str, typer.Option(help="What it was trained on, in words, for the card.")] = "not stated",
+    notes: Annotated[str, typer.Option(help="What else the card should say of the training.")] = "",
+) -> None:
+    """Put the averaged network of a run into data/models/vampnet-<stage>, in half precision."""
+    from course_utils.train.export import export_network
+    from course_utils.train.tokens import Tokens
+
+    run = folder or RUNS / f"vampnet-{stage}"
+    typer.echo(f"wrote {export_network(run, stage, Tokens(tokens_folder), hardware, notes)}")
 
 
 @app.command()
@@ -112,6 +184,22 @@ def card(corpus_folder: CorpusFolder = RUNS / "corpus") -> None:
     write_card(result, path.parent)
     enter_in_manifest()
     typer.echo(json.dumps(result["floor"], indent=1))
+
+
+@app.command()
+def token_card(
+    tokens_folder: Annotated[Path, typer.Option("--tokens", help="Folder of the codes.")] = RUNS / "tokens",
+) -> None:
+    """Measure the shipped VampNet networks against guesses without a network, and write their three cards."""
+    from course_utils.codec import load_codec
+    from course_utils.train.baselines import fit_baselines
+    from course_utils.train.export import enter_in_manifest
+    from course_utils.train.token_card import make_cards
+    from course_utils.train.tokens import Tokens
+
+    cards = make_cards(fit_baselines(Tokens(tokens_folder)), load_codec("course"), typer.echo)
+    enter_in_manifest()
+    typer.echo(json.dumps({name: card["floor"] for name, card in cards.items()}, indent=1))
 
 
 if __name__ == "__main__":

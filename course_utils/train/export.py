@@ -14,6 +14,9 @@ from course_utils.codec.load import save_course_codec
 from course_utils.codec.network import CourseCodecConfig, CourseCodecNetwork
 from course_utils.paths import data_folder
 from course_utils.train.corpus import Corpus
+from course_utils.train.tokens import Tokens
+from course_utils.vampnet.load import save_course_network
+from course_utils.vampnet.transformer import VampNet, VampNetConfig
 
 
 def export_codec(run: Path, corpus: Corpus, hardware: str, notes: str = "") -> Path:
@@ -38,6 +41,35 @@ def export_codec(run: Path, corpus: Corpus, hardware: str, notes: str = "") -> P
     }
     path = data_folder() / "models" / "course-codec" / "weights.safetensors"
     save_course_codec(path, network, training=json.dumps(story))
+    enter_in_manifest()
+    return path
+
+
+def export_network(run: Path, stage: str, tokens: Tokens, hardware: str, notes: str = "") -> Path:
+    """Write data/models/vampnet-<stage>/weights.safetensors from a run's ema.pt, and enter it in the manifest.
+
+    stage: "coarse", "fine" or "causal". What travels in the metadata is as in `export_codec`, and the codec's hash.
+    Raises FileNotFoundError when the run has no ema.pt.
+    """
+    if not (run / "ema.pt").exists():
+        raise FileNotFoundError(f"no ema.pt in {run}: train first, with `python -m course_utils.train vampnet {stage}`")
+    state = torch.load(run / "ema.pt", map_location="cpu", weights_only=True)
+    config = VampNetConfig(**state["network_config"])
+    network = VampNet(config, torch.zeros(config.codebooks, config.vocabulary, config.entry_dim))
+    network.load_state_dict(state["network"])
+    recipe = json.loads(state["recipe"])
+    story = {
+        "steps": state["step"],
+        **({"forked": f"off the coarse model's run at step {state['forked']}"} if state["forked"] else {}),
+        "data": tokens.story(),
+        "hardware": hardware,
+        **({"notes": notes} if notes else {}),
+        "seed": recipe["seed"],
+        "recipe": {key: value for key, value in recipe.items() if key != "network"},
+    }
+    path = data_folder() / "models" / f"vampnet-{stage}" / "weights.safetensors"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    save_course_network(path, network, training=json.dumps(story), codec_sha256=state["codec_sha256"])
     enter_in_manifest()
     return path
 
