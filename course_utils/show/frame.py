@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 SAMPLE_RATE = 44100  # Hz, of sound that comes without a rate
 COURSE = "Two Poles: controllable music generation from the codes up"
 MIME_TYPES = {"flac": "audio/flac", "wav": "audio/wav", "mid": "audio/midi"}
+# Lessons that hear VampNet, and say at once which one.
+WITH_VAMPNET = (0, 2, 3, 4, 8, 9)
 # Packages whose version can change a number that a lesson prints.
 VERSIONS_SHOWN = ("torch", "numpy", "scipy", "librosa", "descript-audio-codec", "soundfile")
 
@@ -59,21 +61,22 @@ LESSONS = {
             2,
             "Masked tokens",
             "train a model that fills gaps, and prove that it looks both ways",
-            30,
+            45,
             "lesson 01",
         ),
         Lesson(
             3,
-            "Parallel decoding in 36 passes",
-            "fill a whole grid of codes in 36 passes, and say what each pass decides",
-            30,
+            "Parallel decoding, 36 passes",
+            "fill a whole grid of codes with a pass of the decoder that you wrote yourself, say what each of the 36 "
+            "passes decides, and measure what more of them give",
+            50,
             "lesson 02",
         ),
         Lesson(
             4,
             "Prompting with masks",
-            "vary, extend and repair a recording by choosing what to cover",
-            30,
+            "vary, extend and repair a recording by choosing what to cover, and measure how much of it comes back",
+            45,
             "lesson 03",
         ),
         Lesson(
@@ -197,8 +200,21 @@ def set_up(lesson: int | str, model: str = "course", seed: int = 0, device: str 
     random.seed(seed)  # after loading, which may itself draw
     np.random.seed(seed)
     torch.manual_seed(seed)
-    print(f"Lesson {number:02d}. Model: {codec!r}. Seed: {seed}.")
+    vampnet = f" {vampnet_in_words()}." if number in WITH_VAMPNET else ""
+    print(f"Lesson {number:02d}. Model: {codec!r}.{vampnet} Seed: {seed}.")
     return codec
+
+
+def vampnet_in_words() -> str:
+    """Which VampNet `load_vampnet` gives, with the first digits of the SHA-256 of its two files of weights."""
+    from course_utils.zoo import find_model
+    from course_utils.zoo.registry import expected
+
+    parts = []
+    for part in ("coarse", "fine"):
+        digits = expected(find_model(f"vampnet-{part}")).sha256
+        parts.append(f"{part} {digits[:8] if digits else 'missing'}")
+    return f"VampNet('course': {', '.join(parts)})"
 
 
 def environment_problems() -> list[str]:

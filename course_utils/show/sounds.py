@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from course_utils.show import twins
-from course_utils.show.pack import WORD, Samples, pack_within, to_integers
+from course_utils.show.pack import WORD, Samples, Track, pack_within, to_integers
+from course_utils.show.pack_lossy import LossyTrack, lossy_note, pack_lossy_within
 from course_utils.show.player import AUDIO_BUDGET, Player
 
 MOST_SOUNDS = 32  # channels that Web Audio can hold in one buffer
@@ -30,7 +31,9 @@ class Clips(Player):
         trials: int,
         spectrogram: bool,
         budget: int,
+        packing: str = "flac",
     ) -> None:
+        _check_packing(packing)
         _check_sounds(sounds, notes, abx, trials)
         self.labels = [label for label, _ in sounds]
         self.sounds = [np.asarray(samples, dtype=np.float32) for _, samples in sounds]
@@ -41,13 +44,17 @@ class Clips(Player):
             trials,
             spectrogram,
         )
-        self.tracks = pack_within([], list(self.sounds), rate, budget)
+        self.tracks: Sequence[Track | LossyTrack] = (
+            pack_within([], list(self.sounds), rate, budget)
+            if packing == "flac"
+            else pack_lossy_within(self.sounds, rate, budget)
+        )
         self.height = 470 if spectrogram else 340
 
     @property
     def word_length(self) -> int:
-        """Bits a sample is stored with."""
-        return self.tracks[0].bits
+        """Bits a sample is stored with; of sound that is stored as MP3, those it had before."""
+        return min((track.bits for track in self.tracks if isinstance(track, Track)), default=WORD)
 
     @property
     def alt(self) -> str:
@@ -63,6 +70,9 @@ class Clips(Player):
     @property
     def note(self) -> str:
         """What is done to the sound on its way into the page."""
+        lossy = [track for track in self.tracks if isinstance(track, LossyTrack)]
+        if lossy:
+            return lossy_note(lossy)
         text = "Loudness is untouched: no sound is normalised, limited or resampled. All are stored without loss (FLAC)"
         return text + (f", after rounding to {self.word_length} bits." if self.word_length < WORD else ".")
 
@@ -77,18 +87,25 @@ class Clips(Player):
             "notes": self.notes,
             "abx": {"pair": list(self.abx), "trials": self.trials} if self.abx else None,
             "spectrogram": self.spectrogram,
+            "lossy": isinstance(self.tracks[0], LossyTrack),
             "note": self.note,
             "alt": self.alt,
             "tracks": [track.data() for track in self.tracks],
         }
 
     def picture(self) -> bytes:
-        """A waveform and a spectrogram a sound."""
-        return twins.clips_picture(self.title, self.source, list(zip(self.labels, self.sounds, strict=True)), self.rate)
+        """A waveform a sound, and its spectrogram where the player shows one."""
+        sounds = list(zip(self.labels, self.sounds, strict=True))
+        return twins.clips_picture(self.title, self.source, sounds, self.rate, self.spectrogram)
 
     def integers(self) -> list[Any]:
-        """The samples that the page plays, as int16 [N]."""
+        """The samples that the page plays, as int16 [N]; of sound that is stored as MP3, those that went into it."""
         return [to_integers(s, self.word_length) for s in self.sounds]
+
+
+def _check_packing(packing: str) -> None:
+    if packing not in ("flac", "mp3"):
+        raise ValueError(f"packing is {packing!r}: choose 'flac' (without loss) or 'mp3' (a fifth of the size)")
 
 
 def _decibels(samples: Samples) -> float:
@@ -122,10 +139,13 @@ def clips_player(
     trials: int = 10,
     spectrogram: bool = True,
     budget: int = AUDIO_BUDGET,
+    packing: str = "flac",
 ) -> Clips:
     """A row of sounds [(label, samples [N])] on one playhead; `abx` names two positions for a blind test of `trials`.
 
-    `source` says which model made them, `notes` puts a short figure beside each. ValueError: no or too many sounds, a
-    sound that is not mono, samples that are not finite, positions out of range, or more sound than fits `budget`.
+    `source` says which model made them, `notes` puts a short figure beside each. packing: "flac" stores the sound
+    without loss, "mp3" in about a fifth of the room, and the page says how much that changes. ValueError: no or too
+    many sounds, a sound that is not mono, samples that are not finite, positions out of range, more sound than fits
+    `budget`, or another packing.
     """
-    return Clips(sounds, rate, title, source, notes, abx, trials, spectrogram, budget)
+    return Clips(sounds, rate, title, source, notes, abx, trials, spectrogram, budget, packing)

@@ -170,13 +170,15 @@ def _errors(axes: Axes, si_sdr: list[float], mel: list[float]) -> None:
             side.set_color("#d5dae0")
 
 
-def clips_picture(title: str, made_by: str, sounds: Sequence[tuple[str, npt.NDArray[Any]]], rate: int) -> bytes:
-    """A row of sounds as PNG: for each (label, samples [N]) its waveform and spectrogram, all on one scale of time."""
+def clips_picture(
+    title: str, made_by: str, sounds: Sequence[tuple[str, npt.NDArray[Any]]], rate: int, spectrogram: bool = True
+) -> bytes:
+    """A row of sounds as PNG: for each (label, samples [N]) its waveform and, if wanted, its spectrogram."""
     from matplotlib.figure import Figure
 
     columns = min(len(sounds), 4)
     rows = -(-len(sounds) // columns)
-    tall = 0.75 + 1.95 * rows
+    tall = 0.75 + (1.95 if spectrogram else 0.85) * rows
     fig = Figure(figsize=(10, tall), dpi=100, facecolor="white")
     fig.text(0.06, 1 - 0.22 / tall, title, fontsize=13, fontweight="bold", color=INK, va="center")
     fig.text(0.06, 1 - 0.47 / tall, made_by, fontsize=9, color=SOFT, va="center")
@@ -186,8 +188,10 @@ def clips_picture(title: str, made_by: str, sounds: Sequence[tuple[str, npt.NDAr
     longest = max(len(samples) for _, samples in sounds)
     top = max(float(np.abs(samples).max()) for _, samples in sounds) or 1.0
     for i, (label, samples) in enumerate(sounds):
-        cell = outer[i // columns, i % columns].subgridspec(2, 1, height_ratios=[1, 1.8], hspace=0.06)
+        heights = [1, 1.8] if spectrogram else [1]
+        cell = outer[i // columns, i % columns].subgridspec(len(heights), 1, height_ratios=heights, hspace=0.06)
         whole = np.pad(samples, (0, longest - len(samples)))
         _wave(fig.add_subplot(cell[0]), label, whole * 0, whole, top)
-        _spectrum(fig.add_subplot(cell[1]), whole, rate, labels=i % columns == 0)
+        if spectrogram:
+            _spectrum(fig.add_subplot(cell[1]), whole, rate, labels=i % columns == 0)
     return to_png(fig)

@@ -12,6 +12,7 @@ from conftest import ROOT, export, player_in, screenshot
 LESSONS = sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
 IDS = [path.stem for path in LESSONS]
 PLAYERS = "figure > iframe[srcdoc]"
+WITH_LADDER = ("00", "01")  # lessons with the nine-level ladder, once each
 
 
 def climb(frame: Any) -> None:
@@ -47,7 +48,7 @@ def test_every_player_of_an_exported_lesson(
         if frame.get_by_role("slider", name="Level").count():
             ladders += 1
             climb(frame)
-    assert ladders == 1
+    assert ladders == (lesson.stem[:2] in WITH_LADDER)
     screenshot(page, f"lesson-{lesson.stem}-{scheme}")
     page.watch.clean()
 

@@ -1,16 +1,19 @@
-import { createTest } from './abx.js';
+import { createBlind } from './blind.js';
 import { h } from './dom.js';
-import { number, seconds } from './format.js';
+import { seconds } from './format.js';
 import { bindKeys } from './keys.js';
+import { unpackLossy } from './lossy.js';
 import { createShell } from './shell.js';
 import { paintSpectrogram, spectrogram } from './spectrogram.js';
 import { createTimeline } from './timeline.js';
+import { unpackTracks } from './tracks.js';
 import { drawWave, peaks } from './wave.js';
 
 // A row of sounds on one playhead, to compare by switching while they play; and, if asked for, a blind test on two of them.
 
 export async function clips(root, data) {
-  const shell = await createShell(root, data, { track: 0, test: null });
+  const unpack = data.lossy ? unpackLossy : unpackTracks;
+  const shell = await createShell(root, data, { track: 0, test: null }, unpack);
   const { store, engine, tracks } = shell;
   store.on(['track'], ({ track }) => engine.select(track)); // first: the ear must not wait for a picture
   const list = createList(shell);
@@ -127,91 +130,6 @@ function blindfold(g, box, ink) {
   g.textAlign = 'center';
   g.textBaseline = 'middle';
   g.fillText('hidden during the test', box.x + box.width / 2, box.y + box.height / 2);
-}
-
-function createBlind({ store, engine, data, live, readout, play }) {
-  const [a, b] = data.abx.pair;
-  let test = null;
-  const status = h('p', { class: 'status', role: 'status' });
-  const listen = ['A', 'B', 'X'].map((name) =>
-    h(
-      'button',
-      { class: 'switch', type: 'button', 'aria-pressed': 'false', onclick: () => hear(name) },
-      `Hear ${name}`,
-    ),
-  );
-  const answers = ['A', 'B'].map((name) =>
-    h('button', { class: 'switch answer', type: 'button', onclick: () => answer(name) }, `X is ${name}`),
-  );
-  const start = h('button', { class: 'switch', type: 'button', onclick: begin }, 'Start the blind test');
-  const stop = h('button', { class: 'switch', type: 'button', onclick: end }, 'Leave the test');
-  const panel = h(
-    'div',
-    { class: 'panel', hidden: true },
-    h('div', { class: 'group' }, listen),
-    h('div', { class: 'group' }, answers),
-    stop,
-  );
-  const element = h(
-    'section',
-    { class: 'blind', 'aria-label': 'Blind test' },
-    h(
-      'p',
-      {},
-      h('b', {}, 'Can you tell? '),
-      `A is \u201c${data.labels[a]}\u201d, B is \u201c${data.labels[b]}\u201d, X is one of the two, drawn anew each time.`,
-    ),
-    start,
-    panel,
-    status,
-  );
-
-  function hear(name) {
-    if (!test) return false;
-    const truth = name === 'X' ? test.hidden : name;
-    engine.select(truth === 'A' ? a : b);
-    listen.forEach((button) => button.setAttribute('aria-pressed', String(button.textContent.endsWith(name))));
-    readout.replaceChildren(h('span', { class: 'heard' }, name));
-    live.textContent = `Hearing ${name}`;
-    return true;
-  }
-  function begin() {
-    test = createTest(data.abx.trials);
-    store.set({ test: 'running', loop: true });
-    panel.hidden = false;
-    start.hidden = true;
-    status.textContent = `Trial 1 of ${test.trials}.`;
-    hear('X');
-    if (!store.get().playing) play();
-    listen[2].focus();
-  }
-  function end() {
-    const { track } = store.get();
-    test = null;
-    panel.hidden = true;
-    start.hidden = false;
-    engine.select(track);
-    readout.replaceChildren(h('span', { class: 'heard' }, data.labels[track]));
-    store.set({ test: null });
-  }
-  function answer(guess) {
-    if (!test) return;
-    test.answer(guess);
-    if (!test.done) {
-      status.textContent = `Trial ${test.answered + 1} of ${test.trials}.`;
-      hear('X');
-      return;
-    }
-    const { right, trials, p } = test.result();
-    const verdict =
-      p < 0.05 ? 'Guessing would rarely do so well.' : 'Guessing does so well quite often: no difference shown.';
-    status.textContent = `${right} of ${trials} right; a guesser gets at least that many with p = ${number(p, 3)}. ${verdict}`;
-    end();
-    start.textContent = 'Test again';
-    start.focus();
-  }
-  const keys = { a: () => hear('A'), b: () => hear('B'), x: () => hear('X') };
-  return { element, keys };
 }
 
 function footer(data) {

@@ -23,8 +23,9 @@ function icon(name) {
   );
 }
 
-// Builds the frame of a player into `root`; resolves when the sound is unpacked.
-export async function createShell(root, data, initial = {}) {
+// Builds the frame of a player into `root`; resolves when the sound is unpacked. `unpack(tracks, progress, rate)` gives
+// integers or, with unpackLossy, samples in -1..1. A player with more tracks than an Engine holds brings its own engine.
+export async function createShell(root, data, initial = {}, unpack = unpackTracks, makeEngine = engineOf) {
   const store = createStore({
     track: 0,
     playing: false,
@@ -47,15 +48,20 @@ export async function createShell(root, data, initial = {}) {
   fitFrame();
   hideTwin(data.twin, data.alt);
 
-  const integers = await unpackTracks(data.tracks, (part) => {
+  const show = (part) => {
     parts.loading.style.width = `${Math.round(100 * part)}%`;
-  });
+  };
+  const integers = await unpack(data.tracks, show, data.rate);
   parts.loading.remove();
-  const tracks = integers.map(toFloat);
-  const engine = new Engine({ tracks, sampleRate: data.rate, makeContext: () => browserContext(data.rate) });
+  const tracks = integers.map((track) => (track instanceof Float32Array ? track : toFloat(track)));
+  const engine = makeEngine(tracks, data);
   const shell = { root, data, store, engine, tracks, integers, ...parts };
   Object.assign(shell, transport(shell));
   return shell;
+}
+
+function engineOf(tracks, data) {
+  return new Engine({ tracks, sampleRate: data.rate, makeContext: () => browserContext(data.rate) });
 }
 
 function buildShell(root, data) {
