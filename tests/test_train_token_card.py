@@ -92,8 +92,15 @@ def test_masks_have_their_share_and_stay_the_same() -> None:
     assert not torch.equal(masks[0], random_masks(pieces, 2, 0.8, 1)[0])
 
 
+def test_crops_begin_all_over_a_piece() -> None:
+    whole = music("a", 50)
+    crops = inpaint_crops(whole, 20)
+    assert len(crops) == 7  # at 0, 5, ... 30
+    assert all(torch.equal(crop.codes, whole[0].codes[..., 5 * i : 5 * i + 20]) for i, crop in enumerate(crops))
+
+
 def test_spans_lie_in_the_middle_of_the_crops() -> None:
-    crops = inpaint_crops(music("ab", 50), 20)
+    crops = inpaint_crops(music("ab", 50), 20, 20)
     assert [(c.name, c.codes.shape[2]) for c in crops] == [("a", 20), ("a", 20), ("b", 20), ("b", 20)]
     assert span_masks(crops, 2, 4)[0].int().tolist() == [[[0] * 8 + [1] * 4 + [0] * 8] * 2]
 
@@ -151,7 +158,7 @@ def some_tables() -> dict[str, Any]:
 def test_tables_and_the_page_made_of_them() -> None:
     tables = some_tables()
     assert list(tables["ratios"]) == [f"{ratio:g}" for ratio in RATIOS]
-    assert list(tables["inpainting"]) == [f"{span:g}" for span in SPANS]
+    assert list(tables["inpainting"]) == [*(f"{span:g}" for span in SPANS), "all"]
     row = tables["ratios"]["0.5"]
     assert len(row["model"]["bits"]) == 2  # the two predicted codebooks, not the given one
     for name in NAMES:
@@ -186,10 +193,10 @@ def test_the_floor_is_judged_on_every_codebook_and_every_guess() -> None:
     assert len(judge_ratios(good)) == len(NAMES)
     bad = {"0.5": {"margins": {**good["0.5"]["margins"], "copy": {"low": [0.1, -0.01]}}}}
     assert [met for point, met in judge_ratios(bad).items()].count(False) == 1
-    assert judge_inpainting({"1": {"margin": {"low": [0.1]}}, "2": {"margin": {"low": [0.2]}}}) == dict.fromkeys(
-        judge_inpainting({"1": {"margin": {"low": [0.1]}}}), True
-    )
-    assert not any(judge_inpainting({"1": {"margin": {"low": [0.1]}}, "2": {"margin": {"low": [-0.2]}}}).values())
+    spans = {"1": {"margin": {"bits": [0.1]}}, "2": {"margin": {"bits": [0.2]}}, "all": {"margin": {"low": [0.1]}}}
+    assert list(judge_inpainting(spans).values()) == [True, True]
+    assert list(judge_inpainting({**spans, "2": {"margin": {"bits": [-0.1]}}}).values()) == [False, True]
+    assert list(judge_inpainting({**spans, "all": {"margin": {"low": [-0.1]}}}).values()) == [True, False]
 
 
 def test_the_cards_music_was_not_trained_on() -> None:
