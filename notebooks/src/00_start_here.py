@@ -5,7 +5,7 @@
 #     language: python
 #     name: python3
 #   two_poles:
-#     data: [clips, models/course-codec]
+#     data: [clips, models/course-codec, models/vampnet-coarse, models/vampnet-fine]
 # ---
 
 # %% [markdown] made="header"
@@ -262,7 +262,8 @@ for model in MODELS.values():
 
 # %% [markdown]
 # To switch, write `model="official"` in the cell that calls `set_up`, and run the lesson again. The first time it
-# fetches the file, and that needs a network. The numbers and sounds change.
+# fetches the file, and that needs a network. The numbers and sounds change. This switches the codec. VampNet, which you
+# hear at the end of this page, is the course's own in either case: it knows the course codec's codes only.
 #
 # ## Is everything in place?
 #
@@ -308,12 +309,33 @@ print(len(notes), "notes, or", codec.n_codebooks * codec.frames(len(guitar.sampl
 # says: a voice, a room, the noise of a string. These are the **two poles** of this course.
 #
 # - **VampNet** covers some of the codes and guesses them all at once. It keeps the surest guesses and guesses the rest
-#   again, 36 passes<!-- fact: VAMPNET_PASSES --> in all. Give it a loop, and it plays a variation: a *vamp*.
+#   again, 36 passes<!-- fact: VAMPNET_PASSES --> in all. Give it a loop, and it plays a variation: a
+#   [vamp](glossary.md#vamp).
 # - **The Anticipatory Music Transformer** writes notes one after another, and knows of the notes that you fixed up to
 #   5 s<!-- fact: AMT_DELTA --> ahead. Give it a melody, and it writes the accompaniment.
 #
-# You cannot hear a vamp or an accompaniment on this page yet. Their lessons are being written, and until a model has
-# made the sound there is none to play.
+# Here is a vamp of our four seconds. One frame in nine was kept. The model made up the others, in 12 passes.
+
+# %%
+from course_utils import load_codec
+from course_utils.vampnet import DecodeSettings, generate, load_vampnet, masks
+
+own = load_codec("course")  # the one codec whose codes this model knows
+models = load_vampnet("course", codec=own)
+loop = own.encode(clip)
+kept = masks.periodic(loop.shape, period=9)
+vamp = own.decode(generate(models, loop, kept, DecodeSettings(passes=12), seed=0).codes, length=len(clip.samples))
+clips_player(
+    [("the recording", clip.samples), ("a vamp of it", vamp[0, 0].numpy())], title="A vamp",
+    source=f"{models.name} VampNet, seed 0", spectrogram=False, packing="mp3", budget=110_000,
+)  # fmt: skip
+
+# %% tags=["nbval-check-output"]
+print(f"kept: {kept.kept_fraction:.0%} of the codes, {kept.bits_per_second(own.frame_rate):.0f} bit/s")
+
+# %% [markdown]
+# An accompaniment you cannot hear on this page yet. Its lessons are being written, and until a model has made the
+# sound there is none to play.
 
 # %% [markdown] made="road-map"
 # ## The whole road, and what you can do after each lesson
@@ -322,10 +344,11 @@ print(len(notes), "notes, or", codec.n_codebooks * codec.frames(len(guitar.sampl
 #   nine levels, say which model you are hearing, and tell the two roads of this course apart
 # - **01** [RVQ codes](01_rvq_codes.ipynb): turn a sound into a grid of 9 x T codes with a quantiser that you wrote
 #   yourself, and measure what each level adds to rhythm, pitch and timbre
-# - **02** Masked tokens (coming): train a model that fills gaps, and prove that it looks both ways
-# - **03** Parallel decoding in 36 passes (coming): fill a whole grid of codes in 36 passes, and say what each pass
-#   decides
-# - **04** Prompting with masks (coming): vary, extend and repair a recording by choosing what to cover
+# - **02** [Masked tokens](02_masked_tokens.ipynb): train a model that fills gaps, and prove that it looks both ways
+# - **03** [Parallel decoding, 36 passes](03_parallel_decoding.ipynb): fill a whole grid of codes with a pass of the
+#   decoder that you wrote yourself, say what each of the 36 passes decides, and measure what more of them give
+# - **04** [Prompting with masks](04_prompting_with_masks.ipynb): vary, extend and repair a recording by choosing what
+#   to cover, and measure how much of it comes back
 # - **05** Music as events (coming): turn MIDI into a sequence of events and back
 # - **06** Four interleavings (coming): put events and controls in an order that a model can sample from
 # - **07** Anticipatory sampling (coming): let a model write an accompaniment to a melody
@@ -377,4 +400,4 @@ from course_utils.show.frame import downloads, reproducibility
 downloads({f"level {n}": rungs[n - 1].samples for n in (1, 9)})
 
 # %%
-reproducibility(seed=0, models=[f"{codec.name}-codec"])
+reproducibility(seed=0, models=[f"{codec.name}-codec", "vampnet-coarse", "vampnet-fine"])

@@ -1020,8 +1020,8 @@ through_the_codec(path) if path else print("put the path of a sound file above, 
 # - The course codec's recipe and figures: `data/models/course-codec/card.md`.
 
 # %% [markdown] made="next"
-# **Next:** 02 · Masked tokens (coming). After it you will be able to train a model that fills gaps, and prove that it
-# looks both ways.
+# **Next:** [02 · Masked tokens](02_masked_tokens.ipynb). After it you can train a model that fills gaps, and prove
+# that it looks both ways.
 
 # %%
 from course_utils.show.frame import downloads

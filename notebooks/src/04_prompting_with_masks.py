@@ -1,0 +1,1022 @@
+# ---
+# jupyter:
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+#   two_poles:
+#     data: [clips, models/course-codec, models/vampnet-coarse, models/vampnet-fine, recorded]
+# ---
+
+# %% [markdown] made="header"
+# # 04 · Prompting with masks
+#
+# **After this lesson you can** vary, extend and repair a recording by choosing what to cover, and measure how much of
+# it comes back.
+#
+# 45 minutes to read, 73 with the exercises · builds on: lesson 03
+#
+# [open in Colab] · [open in Binder] · [glossary](glossary.md)
+#
+# [open in Colab]: https://colab.research.google.com/github/OWNER/two-poles/blob/main/notebooks/04_prompting_with_masks.ipynb
+# [open in Binder]: https://mybinder.org/v2/gh/OWNER/two-poles/main?urlpath=lab/tree/notebooks/04_prompting_with_masks.ipynb
+
+# %% made="bootstrap" jupyter={"source_hidden": true}
+# Needed on Colab only: fetches the course, adds the packages that are missing, replaces none.
+import importlib.util
+import pathlib
+import subprocess
+import sys
+
+if importlib.util.find_spec("course_utils") is None:
+    folder = pathlib.Path("..") if pathlib.Path("../course_utils").is_dir() else pathlib.Path("two-poles")
+    if not folder.is_dir():
+        address = "https://github.com/OWNER/two-poles"
+        subprocess.run(["git", "clone", "--quiet", "--depth", "1", address, str(folder)], check=True)
+    sys.path.insert(0, str(folder.resolve()))
+    from course_utils import packages
+
+    packages.mend()
+    importlib.invalidate_caches()
+
+# %%
+import math
+
+import torch
+
+from course_utils.exercises.lesson04 import check
+from course_utils.show.frame import set_up
+
+codec = set_up("04", model="course", seed=0)
+
+# %% [markdown]
+# **Hear it first.** Four seconds of a loop, and a variation of it. The model was given one frame in nine of the
+# original. It made up all the others.
+
+# %%
+from course_utils import demo_clip
+from course_utils.show import clips_player
+from course_utils.vampnet import DecodeSettings, generate, load_vampnet, masks
+
+models = load_vampnet("course", codec=codec)
+clip = demo_clip("electronic").samples[: 4 * 44100]
+codes = codec.encode(clip)  # [1, 9, 345]
+vamp = masks.periodic(codes.shape, period=9)
+varied = generate(models, codes, vamp, DecodeSettings(passes=12, temperature=1.2), seed=0).codes
+
+
+# %%
+def heard(codes):
+    return codec.decode(codes)[0, 0].numpy()[: len(clip)]
+
+
+made_by = f"{models.name} VampNet, 12 passes, seed 0"
+clips_player(
+    [("original", clip), ("one frame in nine kept", heard(varied))],
+    title="A vamp",
+    source=made_by,
+    spectrogram=False,
+    packing="mp3",
+    budget=110_000,
+)
+
+# %% [markdown]
+# Nothing was trained for making variations. The model fills gaps, as in lesson 02, in a few passes, as in lesson 03.
+# What changes in this lesson is only **where the gaps are**. Choosing that is prompting: what is left uncovered is the
+# [prompt](glossary.md#prompt).
+#
+# If the result sounds rough to you: the course's own model is small, and learned from little music. Sections 9 to 12
+# measure how much it knows, beside the authors' model and beside guesses by luck. The procedure is the same for both.
+#
+# ## 1. A mask small enough to print
+#
+# A mask has one number for each token. 1 means *generate this token*, 0 means *keep it*. Take one codebook and twelve
+# frames. Cover everything, then uncover three frames by hand.
+
+# %% tags=["nbval-check-output"]
+mask = torch.ones(12, dtype=torch.long)
+mask[0] = 0
+mask[4] = 0
+mask[8] = 0
+print(mask.tolist())
+
+# %% [markdown]
+# Here are twelve real tokens: the first codebook of our clip, from frame 40 on. And here is what the model sees of
+# them. The number 1024, one past the last entry, stands for "covered".
+
+# %%
+row = codes[0, 0, 40:52]
+print(row.tolist())
+print(row.masked_fill(mask == 1, 1024).tolist())
+
+# %% [markdown]
+# Afterwards, what was generated is put where the mask is 1, and the original where it is 0. So kept tokens cannot
+# change, whatever the model says.
+
+# %% tags=["nbval-check-output"]
+guess = torch.full((12,), 7)  # a model that always says 7
+merged = torch.where(mask == 1, guess, row)
+same = torch.equal(merged[mask == 0], row[mask == 0])
+print("kept frames are as they were:", same, "- sevens:", int((merged == 7).sum()))
+
+# %% [markdown]
+# One frame in four is kept: the mask has a [period](glossary.md#period) of 4. The authors call playing with such a
+# mask vamping. Write it for any period.
+
+# %% [markdown] exercise="periodic_mask" part="card"
+# #### Exercise: Write the periodic mask
+#
+# ●●○○○ difficulty 2 of 5 · about 5 minutes
+#
+# Keep every period-th frame, from frame number `roll` on. Everything else is generated. Before frame `roll` nothing is
+# kept.
+
+
+# %% tags=["exercise"] exercise="periodic_mask"
+def periodic_mask(frames, period, roll=0):
+    """Mask int64 [frames]: 0 (keep) at every period-th frame from number `roll` on, 1 (generate) elsewhere."""
+    return None  # your code here
+
+
+periodic_mask = check("periodic_mask", periodic_mask)
+
+# %% [markdown] exercise="periodic_mask" part="solution"
+# <details>
+# <summary>Hint</summary>
+#
+# A slice takes a step: `x[2::5]` is every fifth element from number 2 on. Start with all ones.
+#
+# </details>
+#
+# <details>
+# <summary>Solution</summary>
+#
+# ```python
+# def periodic_mask(frames, period, roll=0):
+#     """Mask int64 [frames]: 0 (keep) at every period-th frame from number `roll` on, 1 (generate) elsewhere."""
+#     mask = torch.ones(frames, dtype=torch.int64)
+#     mask[roll::period] = 0
+#     return mask
+# ```
+#
+# Ones everywhere, and zeros at roll, roll + period, roll + 2 period, .
+#
+# </details>
+
+# %% [markdown]
+# The course's own masks have three axes, [batch, codebooks, frames], and print themselves: `#` is kept, `.` is
+# generated.
+
+# %% tags=["nbval-check-output"]
+tiny = masks.periodic((1, 1, 12), period=4)
+print(tiny)
+print("the same as yours:", tiny.tensor[0, 0].tolist() == periodic_mask(12, 4).tolist())
+
+# %% [markdown]
+# In a real grid all nine codebooks of a kept frame are kept. Here is the mask of the vamp that you have heard, its
+# first 60 frames.
+
+# %% tags=["nbval-check-output"]
+print(masks.periodic((1, 9, 60), period=9))
+
+# %% [markdown]
+# A frame lasts a hundredth of a second. Longer pieces of the original may be kept with a `width`:
+
+# %% tags=["nbval-check-output"]
+print(masks.periodic((1, 1, 48), period=12, width=3).picture())
+
+# %% [markdown]
+# > **Paper, article, released code.** In the released code an even width keeps one frame more than it says, because
+# > half the width, rounded down, is taken on both sides of the frame. `compat=True` does as it does.
+
+# %% tags=["nbval-check-output"]
+for width in (2, 3, 4):
+    ours, theirs = (masks.periodic((1, 1, 30), 10, width=width, compat=compat) for compat in (False, True))
+    print(f"width {width}: {ours.picture()[4:]}  released code: {theirs.picture()[4:]}")
+
+# %% [markdown]
+# ## 2. Denser
+#
+# A smaller period leaves more of the original. One frame in five, one in two:
+
+# %% tags=["nbval-check-output"]
+for period in (9, 5, 2):
+    print(masks.periodic((1, 1, 60), period).picture(), f" {1 / period:.0%} kept")
+
+# %% [markdown]
+# **Predict.** With every second frame given, how much of the original comes back: nearly all? What would you listen
+# for? (12 passes again.)
+
+# %%
+dense = masks.periodic(codes.shape, period=2)
+closer = generate(models, codes, dense, DecodeSettings(passes=12, temperature=1.0), seed=0).codes
+clips_player(
+    [("one in nine", heard(varied)[:88200]), ("one in two", heard(closer)[:88200])],
+    title="How dense is the prompt?",
+    source=made_by,
+    spectrogram=False,
+    packing="mp3",
+    budget=80_000,
+)
+
+# %% [markdown]
+# How much of it came back can be counted, token by token.
+
+# %% [markdown] exercise="agreement" part="card"
+# #### Exercise: How much came out the same?
+#
+# ●●○○○ difficulty 2 of 5 · about 4 minutes
+#
+# The model does not see the covered tokens. How many of them does it guess as they were? Return the share of the
+# generated tokens (1) that are the same before and after.
+
+
+# %% tags=["exercise"] exercise="agreement"
+def agreement(before, after, mask):
+    """Share of the generated tokens (1) that came out as they were. Codes and mask int64 [C, T]."""
+    return None  # your code here
+
+
+agreement = check("agreement", agreement)
+
+# %% [markdown] exercise="agreement" part="solution"
+# <details>
+# <summary>Hint</summary>
+#
+# `(before == after)[mask == 1]` is a list of true and false. Their mean is the share of true.
+#
+# </details>
+#
+# <details>
+# <summary>Solution</summary>
+#
+# ```python
+# def agreement(before, after, mask):
+#     """Share of the generated tokens (1) that came out as they were. Codes and mask int64 [C, T]."""
+#     generated = mask == 1
+#     return (before == after)[generated].float().mean().item()
+# ```
+#
+# Only the generated tokens count: the kept ones agree by construction.
+#
+# </details>
+
+# %%
+for name, result, prompt in (("one in nine", varied, vamp), ("one in two", closer, dense)):
+    share, in_c0 = (agreement(codes[0, :n], result[0, :n], prompt.tensor[0, :n]) for n in (9, 1))
+    print(f"{name}: of the generated tokens {share:.1%} are the original's, in c0 {in_c0:.1%}")
+
+# %% [markdown]
+# One guess in 1024 would be right by luck, 0.1%. How far above that are these? An exact match is a strict judge: a
+# token that differs may sound much the same. So section 9 sets a second judge beside it, which listens to pitch
+# classes.
+#
+# ## 3. What does a prompt cost?
+#
+# Think of the prompt as a message. You send what is uncovered, and the receiver makes up the rest. How many bits a
+# second is that?
+
+# %% [markdown] exercise="prompt_bits" part="card"
+# #### Exercise: What does a prompt cost?
+#
+# ●●○○○ difficulty 2 of 5 · about 5 minutes
+#
+# A prompt is what has to be sent; the rest is made up by the receiver. Each kept token takes log2 of `entries` bits.
+# Write the bits per second of what a mask [codebooks, frames] keeps.
+
+
+# %% tags=["exercise"] exercise="prompt_bits"
+def prompt_bits(mask, frame_rate, entries=1024):
+    """Bits per second that the kept tokens (0) of a mask [codebooks, frames] take."""
+    return None  # your code here
+
+
+prompt_bits = check("prompt_bits", prompt_bits)
+
+# %% [markdown] exercise="prompt_bits" part="solution"
+# <details>
+# <summary>Hint</summary>
+#
+# Count the zeros, divide by the number of frames: that many tokens are sent for each frame. Lesson 01 had the rest:
+# bits per token, frames per second.
+#
+# </details>
+#
+# <details>
+# <summary>Solution</summary>
+#
+# ```python
+# def prompt_bits(mask, frame_rate, entries=1024):
+#     """Bits per second that the kept tokens (0) of a mask [codebooks, frames] take."""
+#     kept_per_frame = (mask == 0).sum().item() / mask.shape[1]
+#     return kept_per_frame * math.log2(entries) * frame_rate
+# ```
+#
+# Kept tokens per frame x bits per token x frames per second.
+#
+# </details>
+
+# %% tags=["nbval-check-output"]
+for period in (9, 5, 2, 1):
+    grid = masks.periodic((1, 9, 90), period)
+    print(f"one frame in {period}: {prompt_bits(grid.tensor[0], codec.frame_rate) / 1000:.2f} kbit/s")
+
+# %% [markdown]
+# The last line keeps everything. It is the codec itself, 7.75 kbit/s<!-- fact: DAC_BIT_RATE -->, as in lesson 01. A
+# mask can be asked:
+
+# %% tags=["nbval-check-output"]
+ninth = masks.periodic((1, 9, 90), 9)
+print(f"{ninth.bits_per_second(codec.frame_rate):.1f} bit/s, kept: {ninth.kept_fraction:.1%}")
+
+# %% [markdown]
+# ## 4. A gap in the middle
+#
+# The second prompt keeps both ends and covers what lies between. This is [inpainting](glossary.md#inpainting): for a
+# wrong note, a cough, or a bar that you want to hear differently. By hand, twelve frames with two frames a second, and
+# a gap from 2 s to 4 s:
+
+# %% tags=["nbval-check-output"]
+gap = torch.zeros(12, dtype=torch.long)
+gap[2 * 2 : 4 * 2] = 1
+print(gap.tolist())
+
+# %% [markdown]
+# Real frame rates are not that round. The codec has 86.13 frames/s<!-- fact: DAC_FRAME_RATE -->.
+
+# %% [markdown] exercise="inpaint_mask" part="card"
+# #### Exercise: A gap in seconds
+#
+# ●●●○○ difficulty 3 of 5 · about 6 minutes
+#
+# Musicians count seconds, masks count frames. Frame n begins at n / frame_rate seconds. Generate the frames that begin
+# at `start` or later and before `stop`; keep all others.
+
+
+# %% tags=["exercise"] exercise="inpaint_mask"
+def inpaint_mask(frames, start, stop, frame_rate):
+    """Mask int64 [frames] that generates (1) the frames that begin from `start` on and before `stop`, in seconds."""
+    return None  # your code here
+
+
+inpaint_mask = check("inpaint_mask", inpaint_mask)
+
+# %% [markdown] exercise="inpaint_mask" part="solution"
+# <details>
+# <summary>Hint</summary>
+#
+# The first frame that begins at `start` or later has the number start * frame_rate, rounded up. The first one that
+# begins at `stop` or later is no longer generated.
+#
+# </details>
+#
+# <details>
+# <summary>Solution</summary>
+#
+# ```python
+# def inpaint_mask(frames, start, stop, frame_rate):
+#     """Mask int64 [frames] that generates (1) the frames that begin from `start` on and before `stop`, in seconds."""
+#     low, high = math.ceil(start * frame_rate), math.ceil(stop * frame_rate)
+#     mask = torch.zeros(frames, dtype=torch.int64)
+#     mask[low:high] = 1
+#     return mask
+# ```
+#
+# Both ends are rounded up to whole frames, and the end itself is not included.
+#
+# </details>
+
+# %% tags=["nbval-check-output"]
+ten_seconds = (1, 9, codec.frames(10 * 44100))
+hole = masks.inpaint_span(ten_seconds, 3.0, 7.0, codec.frame_rate)
+print(hole)
+print("the same as yours:", bool((hole.tensor[0, 0] == inpaint_mask(ten_seconds[2], 3, 7, codec.frame_rate)).all()))
+
+# %% [markdown]
+# ## 5. Only the beats
+#
+# Drummers mark the beats, and the rest may change. So keep a moment after each beat and cover the time between. First
+# the mask by hand: two frames a second, beats at 0, 2 and 4 seconds, half a second kept after each.
+
+# %% tags=["nbval-check-output"]
+by_hand = torch.ones(12, dtype=torch.long)
+for beat in (0.0, 2.0, 4.0):
+    first = int(beat * 2)
+    by_hand[first : first + 1] = 0
+same = masks.beats((1, 1, 12), [0.0, 2.0, 4.0], frame_rate=2, after=0.5)
+print(by_hand.tolist(), "- the same:", by_hand.tolist() == same.tensor[0, 0].tolist())
+
+# %% [markdown]
+# Where are the beats of our clip? A [beat tracker](glossary.md#beat-tracker) looks for onsets that come at regular
+# distances. It says what it used.
+
+# %%
+from course_utils.vampnet import find_beats
+
+beats = find_beats(clip, 44100)
+print(beats)
+print([round(t, 2) for t in beats.times])
+
+# %% [markdown]
+# It can be wrong, above all on music without drums. Then tap them, or type them: times in seconds, or a tempo. The
+# clip has 120 beats a minute.
+
+# %% tags=["nbval-check-output"]
+typed = find_beats(clip, 44100, taps="120 bpm")
+print(f"{len(typed)} beats, {typed.how}:", [round(t, 2) for t in typed.times])
+
+# %% tags=["nbval-check-output"]
+on_beats = masks.beats(codes.shape, typed.times, codec.frame_rate, after=0.03)
+print(repr(on_beats))
+print(on_beats.picture().splitlines()[0])
+
+# %% [markdown]
+# > **Paper, article, released code.** The paper keeps 0.075 s<!-- fact: VAMPNET_BEAT_SECONDS --> around each beat.
+# > The authors find the beats with a trained network, wavebeat. Its licence is the GPL, and its weights come in a
+# > format that can run code when it is read. This course uses the tracker of `librosa` instead, and onset strength
+# > when that finds nothing.
+#
+# A sound without any beat gives an error that says so.
+
+# %%
+import numpy as np
+
+from course_utils.vampnet import BeatsError
+
+try:
+    find_beats(np.zeros(44100, np.float32), 44100)
+except BeatsError as error:
+    print(error)
+
+# %% [markdown]
+# ## 6. Two edges of the grid
+#
+# Cover everything after a moment, and the model goes on from there: a [continuation](glossary.md#continuation).
+
+# %% tags=["nbval-check-output"]
+go_on = masks.continuation((1, 9, 60), prefix=20)
+print(go_on)
+
+# %% [markdown]
+# All masks so far were columns: whole frames. A mask may also keep **rows**. Keep the first two codebooks of every
+# frame, and let the model make up the other seven: compression.
+
+# %% tags=["nbval-check-output"]
+two_rows = masks.compression((1, 9, 60), codebooks=2)
+print(two_rows)
+print(f"{two_rows.bits_per_second(codec.frame_rate) / 1000:.2f} kbit/s")
+
+# %% [markdown]
+# Is that better than decoding two codebooks and leaving out the rest, as on the ladder of lesson 01? Measure it. The
+# mel distance compares spectra (0 is a copy), and the reference is what all nine codebooks give.
+
+# %%
+from course_utils.audio import mel_distance
+
+for kept in (2, 4, 6):
+    filled = generate(models, codes, masks.compression(codes.shape, kept), DecodeSettings(passes=12), seed=0).codes
+    left_out = codec.decode(codes, levels=kept)[0, 0].numpy()[: len(clip)]
+    distances = [mel_distance(sound, heard(codes)) for sound in (heard(filled), left_out)]
+    print(f"{kept} codebooks kept: the rest made up {distances[0]:.2f}, the rest left out {distances[1]:.2f}")
+
+# %% [markdown]
+# <details><summary>Why would making it up ever lose?</summary>
+#
+# The upper codebooks correct small errors, and a wrong correction is an error of its own. Leaving out is the safe
+# choice: it never adds anything. Made-up detail pays only where the model guesses well, or where the ear wants some
+# detail and does not mind which. Mel distance does mind. (Only the first line asks the coarse model. The others are the
+# work of the fine one, which here always takes 2 passes<!-- fact: VAMPNET_FINE_PASSES -->, as in the released code.)
+#
+# </details>
+
+# %% [markdown]
+# ## 7. Masks combine
+#
+# `a & b` generates what **both** generate: the prompts of both are kept. `a | b` generates what **either** does: kept
+# is only what both keep. `~a` turns a mask round.
+
+# %% tags=["nbval-check-output"]
+a, b = masks.periodic((1, 1, 24), 4), masks.inpaint((1, 1, 24), prefix=6, suffix=6)
+for name, combined in (("a", a), ("b", b), ("a & b", a & b), ("a | b", a | b), ("~b", ~b)):
+    print(f"{name:6s}{combined.picture()[4:]}  {combined.n_kept} kept")
+
+# %% [markdown] exercise="vamp_inside" part="card"
+# #### Exercise: Vary one span only
+#
+# ●●●○○ difficulty 3 of 5 · about 5 minutes
+#
+# You like a recording except for one span, and there you want a variation. `vamp` is a periodic mask of the whole
+# clip, `span` an inpaint mask that is true in the span. Combine them: outside the span all is kept, inside it only
+# what `vamp` keeps.
+
+
+# %% tags=["exercise"] exercise="vamp_inside"
+def vamp_inside(vamp, span):
+    """Mask that varies the span only: outside it keeps all, inside it keeps what `vamp` keeps. bool [C, T] each."""
+    return None  # your code here
+
+
+vamp_inside = check("vamp_inside", vamp_inside)
+
+# %% [markdown] exercise="vamp_inside" part="solution"
+# <details>
+# <summary>Hint</summary>
+#
+# A token is generated if it lies in the span **and** the vamp generates it.
+#
+# </details>
+#
+# <details>
+# <summary>Solution</summary>
+#
+# ```python
+# def vamp_inside(vamp, span):
+#     """Mask that varies the span only: outside it keeps all, inside it keeps what `vamp` keeps. bool [C, T] each."""
+#     return vamp & span
+# ```
+#
+# & generates what both generate, so whatever one of them keeps stays kept.
+#
+# </details>
+
+# %% tags=["nbval-check-output"]
+span = masks.inpaint_span(codes.shape, 1.0, 3.0, codec.frame_rate)
+inside = masks.Mask(vamp_inside(vamp.generate, span.generate), "a vamp from 1 s to 3 s")
+print(inside)
+
+# %% [markdown]
+# > **Paper, article, released code.** The mask builder of the released code has a number `upper_codebook_mask`, which
+# > is 3<!-- fact: VAMPNET_UPPER_CODEBOOKS --> unless told otherwise: the prompt stays in the first three codebooks, and
+# > all the others are generated, even in kept frames. So a prompt there keeps less than "every ninth frame" suggests.
+# > The course keeps whole frames unless you ask for less (`upper=3`).
+#
+# What does it do to our dense vamp? The prompt becomes a third as large. And the sound?
+
+# %%
+thin = masks.mask_upper(dense, 3)
+print(thin)
+
+# %%
+thinned = generate(models, codes, thin, DecodeSettings(passes=12), seed=0).codes
+for name, result, prompt in (("all nine codebooks kept", closer, dense), ("only c0 to c2 kept", thinned, thin)):
+    distance = mel_distance(heard(result), heard(codes))
+    print(f"{name}: {prompt.bits_per_second(codec.frame_rate) / 1000:.2f} kbit/s, mel distance {distance:.2f}")
+
+# %% [markdown]
+# ## 8. One procedure
+#
+# You have built six prompts by hand. The course keeps them by name, each with a temperature:
+
+# %%
+from course_utils.vampnet import STRATEGIES, strategy
+
+prompts = {name: strategy(name, "wild", codes.shape, codec.frame_rate, typed, passes=12) for name in STRATEGIES}
+for name, prompt in prompts.items():
+    print(f"{name:9s}{prompt.says}")
+
+# %% tags=["nbval-check-output"]
+print("the same vamp as by hand:", prompts["vamp"].mask == vamp)
+print("the same beats as by hand:", prompts["beat"].mask == on_beats)
+
+# %% [markdown]
+# And the same call generates from each of them.
+
+# %%
+results = {}
+for name, prompt in prompts.items():
+    results[name] = generate(models, codes, prompt.mask, prompt.settings, prompt.fine, seed=0).codes
+
+# %% [markdown]
+# Are the kept tokens really untouched? Not one may differ.
+
+# %% tags=["nbval-check-output"]
+for name, prompt in prompts.items():
+    kept = ~prompt.mask.generate
+    print(f"{name:9s} kept {prompt.mask.n_kept:4d} tokens; changed: {int((results[name] != codes)[kept].sum())}")
+
+# %% [markdown]
+# **Paint.** Choose a prompt, listen, and look at its mask. Then take the brush: paint what is to be kept, erase what
+# is to be made up, and watch what the prompt costs. Where a kernel runs, *Generate* decodes what you painted. Without
+# one, the six results from above play.
+
+# %%
+from course_utils.show import mask_painter, prompted
+
+recorded = [prompted(prompts[name], codes, results[name], codec, clip) for name in STRATEGIES]
+mask_painter(
+    codes, codec, models, typed, recorded, original=clip, clip="4 s of the electronic loop",
+    settings=DecodeSettings(passes=12, temperature=1.2), budget=320_000,
+)  # fmt: skip
+
+# %% [markdown]
+# A painted mask can be carried into a cell: the painter shows it as a line of text, and `painted` reads such a line.
+
+# %% tags=["nbval-check-output"]
+from course_utils.vampnet import painted
+
+print(painted("9x24 c0-2:6k12g6k c3-8:24g"))
+
+# %% [markdown]
+# ## 9. The ten players
+#
+# Now both demo clips in full, ten seconds each, with the strategies and settings of the article that this course
+# follows. *Wild*, on the electronic loop: thin prompts and a high temperature. *Faithful*, on the guitar: dense
+# prompts and a low one.
+
+# %%
+for style in ("wild", "faithful"):
+    for name in STRATEGIES:
+        chosen = strategy(name, style, ten_seconds, codec.frame_rate, beats=[0.5 * n for n in range(20)])
+        print(f"{style:8s} {name:8s} {chosen.says}")
+
+# %% [markdown]
+# Twelve decodes of 36 passes<!-- fact: VAMPNET_PASSES --> take a minute or more. So they were recorded: their tokens,
+# and the hashes of the model and the code that made them. When either changes, the recording is refused until it is
+# made anew, with `make_recording("strategies")`.
+
+# %%
+from course_utils.recorded import read_recording
+
+recording = read_recording("strategies")
+print(recording.story)
+
+# %%
+from course_utils.show import GridRow, strategy_grid
+
+
+def row_of(name, style):
+    song, before = demo_clip(name), recording.codes(f"{name}-original")
+    found, players = find_beats(song.samples, song.rate), []
+    for which in STRATEGIES:
+        chosen = strategy(which, style, before.shape, codec.frame_rate, found, passes=36)
+        after = recording.codes(f"{name}-{which}")
+        players.append(prompted(chosen, before, after, codec, song.samples, seed=recording.settings["seed"]))
+    return GridRow(name, song.samples, players)
+
+
+grid = [row_of("electronic", "wild"), row_of("guitar", "faithful")]
+
+# %% [markdown]
+# Play one, and switch while it runs. All have one playhead. Below the players is a blind test, to begin with on the
+# guitar and its dense vamp: X is one of the two, in ten rounds. You may choose another pair.
+
+# %%
+strategy_grid(grid, title="The ten players, and four more", abx=(7, 9), budget=1_850_000)
+
+# %% [markdown]
+# <details><summary>What to listen for</summary>
+#
+# Listen to the beat first, then to the chords, then to the sound of the instrument. In the inpainted ones, listen at
+# 3 s and at 7 s: is there a seam? In the continuations, wait for 5 s. And remember the ladder of lesson 01: even the
+# kept frames come out of the codec, so nothing can sound better than nine levels do.
+#
+# In the blind test, nine or ten right of ten would happen by luck about once in a hundred tries; seven right proves
+# nothing.
+#
+# </details>
+#
+# The prompts came through token by token, in all twelve:
+
+# %% tags=["nbval-check-output"]
+players = [player for row in grid for player in row.players]
+print(len(players), "results; prompts that came through exactly:", sum(p.outcome.kept_exact for p in players))
+
+# %% [markdown]
+# How near is each to its original? Agreement judges token by token, and chroma correlation listens to pitch classes.
+# The last column is the authors' own, far larger model, on the article's own two clips: another model and other music,
+# so look at the order, not at the digits.
+
+# %%
+from course_utils import facts
+
+print("                    kept  kbit/s  agreement   in c0  chroma  authors' chroma")
+for player in players:
+    (style, name), found = (player.strategy.style, player.strategy.name), player.outcome
+    theirs = facts.by_name().get(f"REFERENCE_{style}_{name}".upper(), "-")
+    in_c0 = found.by_codebook[0].generated  # None where c0 is kept
+    print(f"{style:9s}{name:9s}{found.kept_fraction:6.1%}{found.bits_per_second / 1000:8.2f}"
+          f"{found.agreement_generated:11.1%}{'-' if in_c0 is None else f'{in_c0:.1%}':>8s}"
+          f"{found.chroma:8.2f}  {theirs!s:>8s}")  # fmt: skip
+
+# %% [markdown]
+# <details><summary>How to read it</summary>
+#
+# The presets differ in two things at once, how much is kept and how boldly the rest is drawn, and the two clips differ
+# as well. So the table does not say which of them made one come out nearer than another. Section 11 takes them apart.
+# Chroma is taken over the whole ten seconds, so a prompt that keeps half the clip has half of its answer for nothing.
+# Agreement counts only what was generated; and compression gives the model every frame, but only the first rows.
+#
+# </details>
+
+# %% [markdown]
+# ## 10. How dense must a prompt be?
+#
+# The recording `density` vamps eight clips with periods from 2 to 32. What do you expect: a slow decline, or a cliff?
+
+# %%
+import matplotlib.pyplot as plt
+from course_utils.show import figure
+
+density = read_recording("density")
+rows = density.numbers["tasks"]["vamp"]["rows"]
+print(density.story)
+
+# %%
+periods = [row["period"] for row in rows]
+fig, axes = plt.subplots(1, 2, figsize=(8, 3), layout="constrained")
+for axis, measure, name in zip(axes, ("chroma", "agreement"), ("chroma correlation", "token agreement"), strict=True):
+    middle, error = zip(*(row[measure] for row in rows), strict=True)
+    axis.errorbar(periods, middle, yerr=error, marker="o", capsize=3)
+    axis.set(xscale="log", xlabel="period: every P-th frame is kept", ylabel=name, ylim=(0, None))
+    axis.set_xticks(periods, [str(period) for period in periods])
+    axis.minorticks_off()
+axes[1].axhline(1 / 1024, linestyle="--", color="0.5")  # a guess by luck
+axes[1].yaxis.set_major_formatter("{x:.1%}")
+said = ", ".join(f"{row['chroma'][0]:.2f} at {row['period']}" for row in rows)
+what = f"Mean and standard error over {len(density.numbers['clips'])} clips, {models.name} VampNet."
+figure(fig, f"{what} Chroma correlation against the period: {said}. Dashed: agreement by luck.")
+
+# %%
+for row in rows:
+    print(f"P = {row['period']:2d}: chroma {row['chroma'][0]:.2f} +- {row['chroma'][1]:.2f}, "
+          f"agreement {row['agreement'][0]:.1%} +- {row['agreement'][1]:.1%}")  # fmt: skip
+
+# %% [markdown]
+# At P = 1 nothing is generated, and both figures are 1. Note that the kept frames count in the chroma, but not in the
+# agreement.
+#
+# So how much of the chroma is the model's work? Two ways of filling the gaps need no model at all: **hold** repeats the
+# last kept frame, and **dice** takes tokens at random. Here they are beside the model, on the guitar.
+
+
+# %%
+def hold(codes, period):
+    last_kept = torch.arange(codes.shape[2]) // period * period
+    return codes[..., last_kept]
+
+
+def dice(codes, period):
+    drawn = torch.randint(0, 1024, codes.shape, generator=torch.Generator().manual_seed(0))
+    return masks.periodic(codes.shape, period).merge(codes, drawn)
+
+
+# %%
+from course_utils.audio import chroma_similarity
+
+given = density.codes("guitar-original")
+sound, alike = codec.decode(given)[0, 0].numpy(), []
+for period in periods:
+    filled = density.codes(f"guitar-vamp-{period}"), hold(given, period), dice(given, period)
+    alike.append([chroma_similarity(codec.decode(result)[0, 0].numpy(), sound) for result in filled])
+    print(f"P = {period:2d}: model {alike[-1][0]:.2f}  hold {alike[-1][1]:.2f}  dice {alike[-1][2]:.2f}")
+
+# %%
+over_dice, over_hold = (sum(row[0] > row[other] for row in alike) for other in (2, 1))
+print(f"of {len(alike)} periods, the model is nearer than dice at {over_dice}, and nearer than hold at {over_hold}")
+
+# %% [markdown]
+# <details><summary>How to read it</summary>
+#
+# Dice shows about what the kept frames bring by themselves: that much belongs to the prompt. Where the model is not
+# above it, its tokens are no better guesses than luck, as far as pitch classes go. Hold is a hard one to beat by this
+# judge. A chord that lasts is well guessed by repeating it, and pitch classes cannot tell a repeated frame from a
+# plucked string. Your ears can. That is why no figure of this lesson stands without a player, and why lesson 02
+# measured the model by its odds, not by its sound.
+#
+# </details>
+
+# %%
+clips_player(
+    [("original", sound[:88200]), ("model", heard(density.codes("guitar-vamp-16"))[:88200]),
+     ("hold", heard(hold(given, 16))[:88200]), ("dice", heard(dice(given, 16))[:88200])],
+    title="One frame in sixteen", source=density.story.split(";")[0], spectrogram=False, packing="mp3", budget=100_000,
+)  # fmt: skip
+
+# %% [markdown]
+# ## 11. Wild or faithful?
+#
+# *Wild* keeps one frame in nine and draws at temperature 1.2<!-- fact: WILD_VAMP_TEMPERATURE -->. *Faithful* keeps one
+# in five and draws at 0.7<!-- fact: FAITHFUL_VAMP_TEMPERATURE -->. Which of the two knobs does more? Turn one at a
+# time, on four seconds of the guitar. (This is the temperature of the tokens. Lesson 03 has the other one, of the
+# ranking.)
+
+# %%
+electronic, guitar = demo_clip("electronic").samples, demo_clip("guitar").samples
+guitar_codes = codec.encode(guitar[: len(clip)])
+turned = {}
+for period in (9, 5):
+    for temperature in (1.2, 0.7):
+        prompt = masks.periodic(guitar_codes.shape, period)
+        decoding = DecodeSettings(passes=12, temperature=temperature)
+        turned[period, temperature] = prompt, generate(models, guitar_codes, prompt, decoding, seed=0).codes
+
+# %%
+for (period, temperature), (prompt, result) in turned.items():
+    share = agreement(guitar_codes[0], result[0], prompt.tensor[0])
+    likeness = chroma_similarity(heard(result), heard(guitar_codes))
+    print(f"period {period}, temperature {temperature}: agreement {share:.1%}, chroma {likeness:.2f}")
+
+# %% [markdown]
+# One seed and four seconds are little evidence. The recording `temperatures` has more clips, all with the same prompt:
+
+# %%
+temperatures = read_recording("temperatures")
+for row in temperatures.numbers["tasks"]["vamp"]["rows"]:
+    if row["mask_temperature"] == 10.5:
+        print(f"temperature {row['temperature']}: agreement {row['agreement'][0]:.1%} +- {row['agreement'][1]:.1%}, "
+              f"chroma {row['chroma'][0]:.2f} +- {row['chroma'][1]:.2f}")  # fmt: skip
+
+# %% [markdown]
+# ## 12. Music it does not know
+#
+# A prompt helps only if the model knows what usually stands between. How surprised is it by the covered tokens? Give
+# it every fifth frame, and take the mean of -log2 of the odds that it gives to the true tokens. A model that knows
+# nothing needs 10 bit<!-- fact: DAC_BITS_PER_CODE --> for each. Five prompts, each shifted by a frame, show how firm
+# the figure is.
+
+
+# %%
+def surprise(codes, roll):
+    prompt = masks.periodic(codes.shape, period=5, roll=roll)
+    with torch.inference_mode():
+        logits = models.coarse(prompt.apply(codes)[:, :4])  # [1, 4, frames, 1024]
+    log_p = logits.log_softmax(-1).gather(-1, codes[:, :4, :, None])[..., 0]
+    return -log_p[prompt.generate[:, :4]].mean().item() / math.log(2)
+
+
+# %% [markdown]
+# The guitar loop is played by an instrument that the model was trained with, though the notes are new. Then the very
+# same clip a quarter tone higher, between the keys of the piano. Then backwards, so that every note swells and stops.
+# Then a recorded drum beat, and noise. **Predict** the order before you run it.
+
+# %%
+import soxr
+from course_utils import load_audio
+from course_utils.paths import data_folder
+
+drums = load_audio(data_folder() / "clips" / "heldout_arovane_a.flac").samples
+cases = {
+    "guitar": guitar,
+    "guitar, a quarter tone higher": soxr.resample(guitar, 2 ** (1 / 24), 1),
+    "guitar, backwards": guitar[::-1].copy(),
+    "electronic loop": electronic,
+    "a recorded drum beat": drums,
+    "white noise": np.random.default_rng(0).normal(0, 0.1, 441000).astype(np.float32),
+}
+
+# %%
+encoded = {name: codec.encode(samples[:220500]) for name, samples in cases.items()}  # 5 s each
+bits = {name: np.array([surprise(tokens, roll) for roll in range(5)]) for name, tokens in encoded.items()}
+for name, found in sorted(bits.items(), key=lambda item: item[1].mean()):
+    print(f"{name:30s} {found.mean():.2f} bits a token (+- {found.std(ddof=1):.2f})")
+
+# %% [markdown]
+# Start with the three guitars, which hold the same notes. If one lies further from the first than the figures after
+# the +- allow, then the model knows something about tuning, or about the direction of time. If not, it does not, or
+# not yet.
+#
+# And the noise? Lesson 01 found that the codec is at its worst there. Count how many entries of c0 it uses:
+
+# %% tags=["nbval-check-output"]
+used = {name: len(tokens[0, 0].unique()) for name, tokens in encoded.items()}
+print("noise uses fewer than 50 entries of c0:", used["white noise"] < 50)
+print("the guitar uses more than 100:", used["guitar"] > 100)
+
+# %% [markdown]
+# To the codec, noise is noise, whatever its samples are: a few entries of c0 do. So it is easy to guess. Being easy to
+# guess, well coded, and worth hearing are three different things.
+#
+# **What this model cannot do.** It has a small fraction of the parameters of the authors' models, and of their
+# training music. Its network tells distances apart up to 128 frames, a second and a half. A bar of our loop lasts two
+# seconds, so it can find the bar before only by what sounds there, not by where it stands. And every result is limited
+# by the codec under it. The figures above are what it can do. The table of section 9 says how far that is from the
+# state of the art.
+
+# %% [markdown]
+# ## 13. Listening task
+#
+# Three of the six results of section 8, without their names. (The original is in the very first player.) Listen,
+# decide, then look.
+
+# %%
+from course_utils.exercises.lesson04 import BLIND
+
+blind = [(letter, heard(results[name])) for letter, name in BLIND.items()]
+clips_player(
+    blind,
+    title="Which is which?",
+    source=made_by,
+    spectrogram=False,
+    packing="mp3",
+    budget=130_000,
+)
+
+# %% [markdown] exercise="which_inpaint" part="card"
+# #### Exercise: Which one has only its middle made up?
+#
+# ●○○○○ difficulty 1 of 5 · about 3 minutes
+#
+# Play the three sounds above. In one, every ninth frame was kept. In one, the beginning was kept, and in one both
+# ends. Write the letter of the one with both ends.
+
+# %% tags=["exercise"] exercise="which_inpaint"
+which_inpaint = None  # "a" or "b" or "c"
+which_inpaint = check("which_inpaint", which_inpaint)
+
+# %% [markdown] exercise="which_inpaint" part="solution"
+# <details>
+# <summary>Hint</summary>
+#
+# Do not listen to the middle. Compare the last second with the last second of the original.
+#
+# </details>
+#
+# <details>
+# <summary>Solution</summary>
+#
+# ```python
+# which_inpaint = "c"
+# ```
+#
+# Sound c is the inpainting, sound a the vamp, sound b the continuation.
+#
+# </details>
+
+# %% [markdown]
+# ## Your own clip
+#
+# Put the path of any sound file in here, and choose a strategy and a style. (In a terminal:
+# `course vamp --input FILE --strategy vamp,inpaint --out DIR`.)
+
+# %%
+from course_utils import load_audio
+
+
+def vary(path, name="vamp", style="wild", seconds=4.0, taps=None):
+    mine = load_audio(path, duration=seconds) if path else demo_clip("ladder")
+    print(mine.name if path else f"no file was given, so this is the demo clip {mine.name!r}")
+    own = codec.encode(mine)
+    marks = find_beats(mine.samples, mine.rate, taps) if name == "beat" else None
+    chosen = strategy(name, style, own.shape, codec.frame_rate, marks, passes=12)
+    print(chosen.says, f"- {marks}" if marks else "")
+    made = generate(models, own, chosen.mask, chosen.settings, chosen.fine, seed=0).codes
+    sounds = [("original", mine.samples), (name, codec.decode(made, length=len(mine.samples))[0, 0].numpy())]
+    return clips_player(sounds, title="Your own clip", source=made_by, spectrogram=False, packing="mp3", budget=90_000)
+
+
+path = None  # for example "my_song.mp3"
+vary(path)
+
+# %% [markdown]
+# ## What you can do now
+#
+# - **Choose** what a model keeps of a recording, with a mask that you wrote or painted, in frames, seconds, beats or
+#   codebooks.
+# - **Compute** what a prompt costs in bits per second.
+# - **Combine** masks, and predict what `&` and `|` keep.
+# - **Vary, extend and repair** a recording with one procedure, and check that the prompt came through untouched.
+# - **Measure** how near the result is to the original, and say where the model is out of its depth.
+#
+# ## To discuss
+#
+# 1. (10 min) You own a recording and vamp it with every second frame kept. Is the result yours? With every 32nd?
+#    Where would you draw the line, and which number would you draw it with?
+# 2. (10 min) The prompt of a vamp is blind to the music: frames at regular distances. What would a prompt look like
+#    that knows the music? Which frames would you keep, if you had 10 in a second?
+# 3. (5 min) Token agreement, chroma correlation, surprise, your ears: which judge would you believe, and for what?
+# 4. (10 min) A continuation and an inpainting cover equally many frames. Which of them is easier? How would you test
+#    it?
+#
+# <details><summary>For whoever leads the discussion</summary>
+#
+# 1. There is no threshold in the model. Section 10 shows how much returns at which period; let people mark a period
+#    before they see the figure, and again after.
+# 2. Beat-driven prompts are one answer. Another: keep the frames that the model finds hardest to guess (`surprise` of
+#    section 12, frame by frame). Ask who would have to compute it: the sender, who has the original.
+# 3. Agreement proves that something came back, chroma says that the harmony is alike, surprise that it is usual. None
+#    of them hears whether it is music: `hold` of section 10 and the noise of section 12 are the counterexamples.
+# 4. The inpainting is held at both ends, and no covered frame is further from a kept one than half the gap. Lesson 02
+#    measured what the second end is worth.
+#
+# </details>
+#
+# ## Where this comes from
+#
+# - Prompts as masks (compression; periodic, with periods of 8, 16 and 32; prefix and suffix; beat-driven): VampNet
+#   (arXiv 2307.04686), on prompts.
+# - The two demos with their presets: the article that this course follows; its numbers are in `course_utils/facts.py`.
+# - The masks of the released code, and where ours differ: `course_utils/vampnet/masks.py`.
+# - How the course models were trained, and on what: `data/models/vampnet-coarse/card.md`.
+
+# %% [markdown] made="next"
+# **Next:** 05 · Music as events (coming). After it you will be able to turn MIDI into a sequence of events and back.
+
+# %%
+from course_utils.show.frame import downloads
+
+downloads({"vamp_of_one_bar": heard(results["vamp"])[: 2 * 44100]})
+
+# %%
+from course_utils.show.frame import reproducibility
+
+reproducibility(seed=0, models=["course-codec", "vampnet-coarse", "vampnet-fine"])
