@@ -24,11 +24,20 @@ def everything(context: typer.Context) -> None:
     """Make the course models again, from music to model card: every step in order, or the one that is named."""
     if context.invoked_subcommand is not None:
         return
+    from course_utils.recorded.__main__ import main as recordings
+
     if not (RUNS / "corpus" / "corpus.json").exists():
         corpus()
     codec()
     export()
     card()
+    if not (RUNS / "tokens" / "tokens.json").exists():
+        tokens()
+    for stage in ("coarse", "fine", "causal"):
+        vampnet(stage)
+        export_vampnet(stage)
+    recordings([])
+    token_card()
 
 
 def _sources(samples: Path, font: Path, without_collages: bool) -> tuple[list[Path], Path | None]:
@@ -124,8 +133,10 @@ def vampnet(
     import torch
 
     from course_utils.codec import load_codec
+    from course_utils.files import sha256_of
     from course_utils.train.masked import recipe_for, train_tokens
     from course_utils.train.tokens import Tokens
+    from course_utils.zoo import weights_path
 
     recipe = recipe_for(stage)
     if steps is not None:
@@ -134,6 +145,9 @@ def vampnet(
     codebooks = torch.stack([course_codec.codebook(i) for i in range(course_codec.n_codebooks)])
     fork = RUNS / "vampnet-coarse" / "fork.pt" if stage == "causal" else None
     store = Tokens(tokens_folder)
+    if store.codec_sha256 != sha256_of(weights_path("course-codec")):
+        typer.echo(f"Error: {tokens_folder} holds the codes of another codec: remove it and make them anew", err=True)
+        raise typer.Exit(1)
     typer.echo(train_tokens(folder or RUNS / f"vampnet-{stage}", store, codebooks, recipe, stop_after, fork))
 
 
