@@ -318,7 +318,7 @@ def test_a_read_only_folder(tmp_path: Path, run_course: Run, monkeypatch: pytest
             def refuse(*_: object, **__: object) -> None:
                 raise PermissionError(errno.EACCES, "Permission denied")
 
-            monkeypatch.setattr("course_utils.cli.codec.tempfile.TemporaryFile", refuse)
+            monkeypatch.setattr("course_utils.cli.output.tempfile.TemporaryFile", refuse)
         status, _, err = run_course("codec", "--out", locked)
     finally:
         locked.chmod(0o755)

@@ -12,7 +12,7 @@ import torch
 from course_utils import zoo
 from course_utils.codec import Codec
 from course_utils.files import sha256_of
-from course_utils.vampnet import VampNet, VampNetConfig, load_causal, load_vampnet
+from course_utils.vampnet import DecodeSettings, VampNet, VampNetConfig, generate, load_causal, load_vampnet, masks
 from course_utils.vampnet.load import course_network, network_of, save_course_network
 
 
@@ -66,6 +66,18 @@ def test_missing_tensors_are_named(state: tuple[dict[str, torch.Tensor], dict[st
     fewer = {name: tensor for name, tensor in weights.items() if name != "mask_vectors"}
     with pytest.raises(RuntimeError, match="mask_vectors"):
         network_of(fewer, metadata, course, "vampnet-coarse")
+
+
+def test_half_precision_decodes_and_keeps_the_prompt(course: Codec) -> None:
+    models = load_vampnet(codec=course, dtype=torch.bfloat16)
+    assert models.coarse.out.weight.dtype == torch.bfloat16
+    models.check_codec(course)
+    codes = torch.randint(0, 1024, (1, 9, 40), generator=torch.Generator().manual_seed(0))
+    mask = masks.periodic(codes.shape, 4)
+    made = generate(models, codes, mask, DecodeSettings(3))
+    assert torch.equal(made.codes[~mask.generate], codes[~mask.generate])
+    assert made.trace[0].probability.dtype == torch.float32
+    assert int(made.codes.max()) < 1024
 
 
 def test_the_official_models_are_not_here_yet() -> None:

@@ -1,7 +1,7 @@
 """Players and figures: what a lesson shows, in every place a lesson can be read."""
 
 from course_utils.show.curve import LiveCurve, live_curve
-from course_utils.show.figures import Picture, figure, images_without_alt
+from course_utils.show.figures import Picture, figure, images_without_alt, mask_figure
 from course_utils.show.grid_players import GridRow, StrategyGrid, strategy_grid
 from course_utils.show.live import Live, live
 from course_utils.show.painter import Painter, mask_painter
@@ -38,6 +38,7 @@ __all__ = [
     "level_audio",
     "live",
     "live_curve",
+    "mask_figure",
     "mask_painter",
     "prompted",
     "schedules_player",

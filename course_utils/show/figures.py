@@ -13,6 +13,8 @@ from course_utils.show.twins import to_png
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as MatplotlibFigure
 
+    from course_utils.vampnet.masks import Mask
+
 
 @dataclass(frozen=True)
 class Picture:
@@ -47,6 +49,28 @@ def figure(fig: MatplotlibFigure, alt: str, *, dpi: int = 110) -> Picture:
     png = to_png(fig, dpi=dpi, bbox_inches="tight", facecolor="white")
     plt.close(fig)
     return Picture(png, alt.strip())
+
+
+def mask_figure(mask: Mask, frame_rate: float | None = None, clip: int = 0) -> Picture:
+    """A mask as a grid, codebook by frame: dark where tokens are kept, light where they are generated.
+
+    frame_rate: in frames/s, for an axis in seconds; without it the axis counts frames. clip: which one of the batch.
+    Raises ValueError for a clip that is not there.
+    """
+    import matplotlib.pyplot as plt
+
+    batch, codebooks, frames = mask.shape
+    if not 0 <= clip < batch:
+        raise ValueError(f"the batch has clips 0 to {batch - 1}, so there is no clip {clip}")
+    end, unit = (frames / frame_rate, "seconds") if frame_rate else (frames, "frame")
+    fig, axis = plt.subplots(figsize=(8, 0.6 + 0.2 * codebooks), layout="constrained")
+    kept = ~mask.generate[clip].numpy()
+    axis.imshow(kept, aspect="auto", cmap="Blues", vmin=-0.15, vmax=1.15, interpolation="nearest",
+                extent=(0, end, codebooks - 0.5, -0.5))  # fmt: skip
+    axis.set(xlabel=unit, yticks=range(codebooks), yticklabels=[f"c{c}" for c in range(codebooks)], title=mask.label)
+    share = ", ".join(f"c{c} {value:.0%}" for c, value in enumerate(kept.mean(1)))
+    told = f"Mask {mask.label}, {codebooks} codebooks by {frames} frames: {kept.mean():.1%} of the tokens are kept"
+    return figure(fig, f"{told} (dark), by codebook {share}.")
 
 
 def images_without_alt(notebook: Mapping[str, Any]) -> list[str]:

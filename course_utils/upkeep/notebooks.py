@@ -10,14 +10,16 @@ import argparse
 import ast
 import hashlib
 import json
+import math
 import re
 import sys
 import threading
 import time
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
+from queue import Empty
 from typing import Any
 
 from course_utils.files import atomic_write, sha256_of
@@ -25,6 +27,7 @@ from course_utils.paths import NOTEBOOKS, ROOT
 from course_utils.project import repository_slug
 
 CELL_LIMIT_SECONDS = 120
+SLICE_SECONDS = 1.0
 # In a lesson's text this stands for owner/name of the published repository, as pyproject.toml has it.
 PLACEHOLDER = "{{repository}}"
 OWN_METADATA = "two_poles"
@@ -276,6 +279,8 @@ def execute(source: Path) -> tuple[Any, Run]:
     try:
         with client.setup_kernel():
             watch.start(client.km)
+            for channel in (client.kc.shell_channel, client.kc.iopub_channel):
+                channel.get_msg = partial(_get_in_slices, channel)
             for index, cell in enumerate(notebook.cells):
                 client.execute_cell(cell, index)
             seconds, peak = time.monotonic() - started, watch.stop()
@@ -291,6 +296,22 @@ def execute(source: Path) -> tuple[Any, Run]:
     }
     text = nbformat.writes(notebook)
     return notebook, Run(source.stem, seconds, peak, len(text.encode()))
+
+
+async def _get_in_slices(channel: Any, timeout: float | None = None) -> Any:
+    """The next message of a kernel's channel, looked for at least once a second. Raises queue.Empty after `timeout` s.
+
+    Now and then the wake-up for a message that has arrived is lost between zmq and asyncio (seen with pyzmq 27.3 and
+    jupyter_client 8.10): a wait without slices then lasts until its time is up.
+    """
+    end = math.inf if timeout is None else time.monotonic() + timeout
+    while True:
+        left = end - time.monotonic()
+        try:
+            return await type(channel).get_msg(channel, timeout=max(min(left, SLICE_SECONDS), 0))
+        except Empty:
+            if left <= SLICE_SECONDS:
+                raise
 
 
 def _tidy(notebook: Any) -> None:

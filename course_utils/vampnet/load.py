@@ -18,10 +18,16 @@ from course_utils.vampnet.transformer import VampNet, VampNetConfig
 CODEC = "course-codec"
 
 
-def load_vampnet(name: str = "course", device: str | torch.device = "cpu", codec: Codec | None = None) -> VampNetModels:
+def load_vampnet(
+    name: str = "course",
+    device: str | torch.device = "cpu",
+    codec: Codec | None = None,
+    dtype: torch.dtype | None = None,
+) -> VampNetModels:
     """The coarse and the fine network by name: "course" (trained by this project, offline), ready to decode.
 
-    codec: the course codec, if it is loaded already. Raises ValueError for another name, ZooError for "official", which
+    codec: the course codec, if it is loaded already. dtype: float32 on a CPU, bfloat16 on a GPU unless it is named;
+    sampling and ranking are float32 in any case. Raises ValueError for another name, ZooError for "official", which
     is not here yet, and the zoo's errors for weights that are missing, damaged, or trained on another codec's codes.
     """
     if name == "official":
@@ -34,7 +40,8 @@ def load_vampnet(name: str = "course", device: str | torch.device = "cpu", codec
     codec = codec or load_codec("course")
     coarse, fine = course_network("vampnet-coarse", codec), course_network("vampnet-fine", codec)
     sha256 = sha256_of(zoo.weights_path(CODEC))
-    return VampNetModels(name, coarse.to(device), fine.to(device), sha256)
+    dtype = dtype or (torch.bfloat16 if torch.device(device).type == "cuda" else torch.float32)
+    return VampNetModels(name, coarse.to(device, dtype), fine.to(device, dtype), sha256)
 
 
 def load_causal(device: str | torch.device = "cpu", codec: Codec | None = None) -> VampNet:

@@ -545,6 +545,14 @@ inside = masks.Mask(vamp_inside(vamp.generate, span.generate), "a vamp from 1 s 
 print(inside)
 
 # %% [markdown]
+# A mask can be drawn as well: dark is kept.
+
+# %%
+from course_utils.show import mask_figure
+
+mask_figure(inside, codec.frame_rate)
+
+# %% [markdown]
 # > **Paper, article, released code.** The mask builder of the released code has a number `upper_codebook_mask`, which
 # > is 3<!-- fact: VAMPNET_UPPER_CODEBOOKS --> unless told otherwise: the prompt stays in the first three codebooks, and
 # > all the others are generated, even in kept frames. So a prompt there keeps less than "every ninth frame" suggests.

@@ -11,7 +11,7 @@ import pytest
 from conftest import screenshot
 from painter_material import CODEC, small_painter
 
-from course_utils.vampnet import Mask, painted
+from course_utils.vampnet import Mask, masks, painted
 
 READY = "() => window.player.then((shell) => { window.shell = shell; return true; })"
 GRID = "Mask: arrows move, K keeps, G generates"
@@ -73,6 +73,27 @@ def test_parameters_and_how_prompts_join(page: Any, painter: Any) -> None:
     field.press("Enter")
     assert "must be a whole number from 0 to 9" in page.locator(".wrong").inner_text()
     assert check_figures(page).kept_by_codebook == [1.0] * 5 + [0.0] * 4
+    page.watch.clean()
+
+
+def test_beats_of_the_readers_own(page: Any, painter: Any) -> None:
+    page.get_by_role("button", name="Beats").click()
+    shape = painter.mask_of("beat").shape
+    after = next(o.value for b in painter.buttons if b.id == "beat" for o in b.options if o.name == "after")
+    field = page.get_by_label("Beats in seconds")
+    field.fill("0.25, 1.0 0.5")
+    field.press("Enter")
+    assert check_figures(page) == masks.beats(shape, [0.25, 0.5, 1.0], CODEC.frame_rate, 0.0, after)
+    field.fill("0.5 99")
+    field.press("Enter")
+    assert "times from 0 to 2.00 s" in page.locator(".wrong").inner_text()
+    page.get_by_role("button", name="As found").click()
+    assert check_figures(page) == painter.mask_of("beat")
+    for at in (0.3, 0.9):
+        page.evaluate(f"() => shell.store.set({{ time: {at} }})")
+        page.keyboard.press("t")
+    assert field.input_value() == "0.3 0.9"
+    assert check_figures(page) == masks.beats(shape, [0.3, 0.9], CODEC.frame_rate, 0.0, after)
     page.watch.clean()
 
 

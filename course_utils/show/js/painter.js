@@ -67,6 +67,7 @@ export async function painter(root, data) {
   bindKeys(root, {
     ...shell.keys,
     ...tools.keys,
+    t: prompts.tap,
     o: () => store.set({ hear: store.get().hear === 'original' ? 'result' : 'original' }),
   });
   if (data.first !== null) prompts.press(data.first);
@@ -363,6 +364,7 @@ function footer(data) {
         item(['I'], 'invert'),
         item(['Z'], 'zoom'),
         item(['O'], 'original or this prompt'),
+        item(['T'], 'a beat at the playhead, under Beats'),
         item(['Space'], 'play, pause'),
         item(['L'], 'loop'),
         item(['Home'], 'back to the start'),

@@ -28,8 +28,19 @@ export function mistake(strategy, options, data) {
   }
   if (strategy.how === 'periodic' && options.roll >= options.period) return 'The roll must be less than the period.';
   if (strategy.how === 'inpaintSpan' && options.stop <= options.start) return 'The span must end after it starts.';
-  if (strategy.how === 'beats' && data.beats.length === 0) return 'No beats were found in this clip.';
+  if (strategy.how === 'beats' && data.beats.length === 0) return 'No beats yet: tap or type them.';
   return null;
+}
+
+const BEAT = 'beat'; // the strategy that needs beats
+
+const written = (times) => times.map((time) => String(Math.round(100 * time) / 100)).join(' ');
+
+// Times typed by the reader, in order, or null where they are none.
+export function readBeats(text, seconds) {
+  const times = text.trim() === '' ? [] : text.trim().split(/[\s,;]+/).map(Number);
+  const good = times.every((time) => Number.isFinite(time) && time >= 0 && time < seconds);
+  return good ? [...new Set(times)].sort((a, b) => a - b) : null;
 }
 
 export function createPrompts({ data, store }, change) {
@@ -37,6 +48,14 @@ export function createPrompts({ data, store }, change) {
     data.strategies.map((s) => [s.id, Object.fromEntries(s.options.map((o) => [o.name, o.value]))]),
   );
   let base = null;
+  const found = data.beats;
+  const typed = h('input', {
+    type: 'text',
+    class: 'times',
+    'aria-label': 'Beats in seconds',
+    spellcheck: 'false',
+    onchange: () => setBeats(readBeats(typed.value, data.seconds)),
+  });
   const buttons = data.strategies.map((strategy) =>
     h(
       'button',
@@ -91,7 +110,34 @@ export function createPrompts({ data, store }, change) {
       return h('label', {}, `${label} `, input, unit ? ` ${unit}` : '');
     });
     const last = strategy.how === 'compression' ? [] : [h('label', {}, 'in the first ', upper, ' codebooks')];
-    fields.replaceChildren(...inputs, ...last);
+    fields.replaceChildren(...inputs, ...last, ...(strategy.how === 'beats' ? beatFields() : []));
+  }
+
+  // The beats that were found, or the reader's own: typed in seconds, or tapped while the sound plays.
+  function beatFields() {
+    typed.value = written(data.beats);
+    return [
+      h('label', {}, 'beats at ', typed, ' s'),
+      h('button', { class: 'switch', type: 'button', onclick: tap }, 'Tap'),
+      h('button', { class: 'switch', type: 'button', onclick: () => setBeats(found) }, 'As found'),
+    ];
+  }
+  function setBeats(times) {
+    if (times === null) {
+      wrong.textContent = `Beats are times from 0 to ${data.seconds.toFixed(2)} s with spaces between, such as 0.5 1 1.5.`;
+      return;
+    }
+    data.beats = times;
+    typed.value = written(times);
+    apply();
+    store.set({ beats: times });
+  }
+  // The first tap clears the beats that were found.
+  function tap() {
+    if (store.get().strategy !== BEAT) return;
+    const own = data.beats === found ? [] : data.beats;
+    const now = Math.round(100 * store.get().time) / 100;
+    if (now < data.seconds) setBeats([...new Set([...own, now])].sort((a, b) => a - b));
   }
 
   function apply() {
@@ -114,5 +160,5 @@ export function createPrompts({ data, store }, change) {
       wrong.textContent = '';
     }
   });
-  return { element, press: (id) => press(data.strategies.find((s) => s.id === id)) };
+  return { element, tap, press: (id) => press(data.strategies.find((s) => s.id === id)) };
 }
