@@ -201,7 +201,9 @@ def test_the_module_runs_as_a_command_and_starts_fast() -> None:
     assert "Usage" in done.stdout
 
 
-@pytest.mark.parametrize("command", ["corpus", "codec", "export", "card"])
+@pytest.mark.parametrize(
+    "command", ["corpus", "codec", "export", "card", "tokens", "vampnet", "export-vampnet", "token-card"]
+)
 def test_every_command_explains_itself(command: str) -> None:
     from typer.testing import CliRunner
 
@@ -218,14 +220,20 @@ def test_without_a_command_every_step_runs_in_order(
 ) -> None:
     from typer.testing import CliRunner
 
+    from course_utils.recorded import __main__ as recorded
     from course_utils.train import __main__ as commands
 
     called: list[str] = []
-    for step in ("corpus", "codec", "export", "card"):
+    for step in ("corpus", "codec", "export", "card", "tokens", "token_card"):
         monkeypatch.setattr(commands, step, lambda step=step: called.append(step))
+    for step in ("vampnet", "export_vampnet"):
+        monkeypatch.setattr(commands, step, lambda stage, step=step: called.append(f"{step} {stage}"))
+    monkeypatch.setattr(recorded, "main", lambda names: called.append("recorded"))
     monkeypatch.setattr(commands, "RUNS", tmp_path)
     if there_is_a_corpus:
         (tmp_path / "corpus").mkdir()
         (tmp_path / "corpus" / "corpus.json").write_text("{}")
     assert CliRunner().invoke(commands.app, []).exit_code == 0
-    assert called == ["corpus", "codec", "export", "card"][int(there_is_a_corpus) :]
+    networks = [f"{step} {stage}" for stage in ("coarse", "fine", "causal") for step in ("vampnet", "export_vampnet")]
+    steps = ["corpus", "codec", "export", "card", "tokens", *networks, "recorded", "token_card"]
+    assert called == steps[int(there_is_a_corpus) :]
