@@ -279,6 +279,7 @@ def execute(source: Path) -> tuple[Any, Run]:
     try:
         with client.setup_kernel():
             watch.start(client.km)
+            assert client.kc is not None  # set up above
             for channel in (client.kc.shell_channel, client.kc.iopub_channel):
                 channel.get_msg = partial(_get_in_slices, channel)
             for index, cell in enumerate(notebook.cells):
