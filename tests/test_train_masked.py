@@ -171,7 +171,7 @@ def test_the_rate_rises_stays_and_falls() -> None:
     rates = [recipe.learning_rate(step) for step in range(100)]
     assert rates[0] == 0.1
     assert rates[9:70] == [1.0] * 61
-    assert all(a > b for a, b in itertools.pairwise(rates))
+    assert all(a > b for a, b in itertools.pairwise(rates[70:]))
     assert 0 < rates[-1] < 0.05
 
 
