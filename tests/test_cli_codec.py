@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import io
 import json
 import signal
 import subprocess
 import sys
 import time
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,39 +15,15 @@ import numpy as np
 import pytest
 import soundfile as sf
 import typer
+from course_command import course
 from hypothesis import given
 from hypothesis import strategies as st
 
 from course_utils import facts
 from course_utils.audio import demo_clip, load_audio, mel_distance, si_sdr, spectral_centroid
 from course_utils.cli.codec import parse_levels
-from course_utils.cli.main import main
 
 COURSE = [sys.executable, "-m", "course_utils"]
-
-
-@dataclass(frozen=True)
-class Done:
-    returncode: int
-    stdout: str
-    stderr: str
-
-
-def course(*arguments: object) -> Done:
-    """Run the command in this process: a new one would import torch each time."""
-    out, err = io.StringIO(), io.StringIO()
-    with (
-        pytest.MonkeyPatch.context() as patch,
-        contextlib.redirect_stdout(out),
-        contextlib.redirect_stderr(err),
-    ):
-        patch.setattr(sys, "argv", ["course", *map(str, arguments)])
-        try:
-            main()
-            status = 0
-        except SystemExit as stop:
-            status = int(stop.code or 0)
-    return Done(status, out.getvalue(), err.getvalue())
 
 
 @pytest.fixture(scope="module")

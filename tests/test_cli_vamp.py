@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import io
 import json
 import signal
 import subprocess
 import sys
 import time
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,35 +15,15 @@ import numpy as np
 import pytest
 import soundfile as sf
 import typer
+from course_command import course
 
 from course_utils.audio import chroma_similarity, demo_clip, load_audio
-from course_utils.cli.main import main
 from course_utils.cli.vamp import ALL, DEMOS, parse_strategies
 from course_utils.codec import Codec
 from course_utils.vampnet import STRATEGIES, masks
 
 COURSE = [sys.executable, "-m", "course_utils"]
 RATE = 44100
-
-
-@dataclass(frozen=True)
-class Done:
-    returncode: int
-    stdout: str
-    stderr: str
-
-
-def course(*arguments: object) -> Done:
-    """Run the command in this process: a new one would import torch each time."""
-    out, err = io.StringIO(), io.StringIO()
-    with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-        patch.setattr(sys, "argv", ["course", *map(str, arguments)])
-        try:
-            main()
-            status = 0
-        except SystemExit as stop:
-            status = int(stop.code or 0)
-    return Done(status, out.getvalue(), err.getvalue())
 
 
 @pytest.fixture(scope="module")

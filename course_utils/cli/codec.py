@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
 
+from course_utils.cli.options import ModelName, device_named
 from course_utils.cli.output import Progress, check_folder, check_room
 
 if TYPE_CHECKING:
@@ -26,13 +27,6 @@ if TYPE_CHECKING:
 
 BLOCK_SECONDS = 10.0  # what is held and measured at once: a shorter sound is measured whole
 DEMO = "ladder"
-
-
-class ModelName(str, Enum):
-    """The codecs that can be asked for."""
-
-    course = "course"
-    official = "official"
 
 
 class FileKind(str, Enum):
@@ -177,19 +171,9 @@ def run(job: Job, quiet: bool = False) -> Report:
 
 def _load(job: Job) -> Codec:
     """The codec, on its device."""
-    import torch
-
     from course_utils.codec import load_codec
 
-    name = job.device
-    if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "cpu"
-    try:
-        torch.zeros(1, device=name)
-    except (RuntimeError, AssertionError) as error:
-        reason = str(error).splitlines()[0]
-        raise ValueError(f"--device {job.device} cannot be used here ({reason}); try --device cpu") from error
-    return load_codec(job.model, name)
+    return load_codec(job.model, device_named(job.device))
 
 
 def _encode(model: Codec, job: Job, say: Progress) -> tuple[Tensor, int, float]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 import typer
 
+from course_utils.cli.options import ModelName, device_named
 from course_utils.cli.output import Progress, check_folder, check_room
 
 if TYPE_CHECKING:
@@ -49,13 +50,6 @@ body {{ max-width: 60rem; margin: 1rem auto; padding: 0 1rem }}
 </body>
 </html>
 """
-
-
-class ModelName(str, Enum):
-    """The models that can be asked for."""
-
-    course = "course"
-    official = "official"
 
 
 class StyleName(str, Enum):
@@ -255,21 +249,12 @@ def _sound(path: Path, style: str, job: Job) -> Sound:
 
 def _load(job: Job) -> tuple[Codec, VampNetModels]:
     """The codec and the networks, on their device."""
-    import torch
-
     from course_utils.codec import load_codec
     from course_utils.vampnet import load_vampnet
 
-    name = job.device
-    if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "cpu"
-    try:
-        torch.zeros(1, device=name)
-    except (RuntimeError, AssertionError) as error:
-        reason = str(error).splitlines()[0]
-        raise ValueError(f"--device {job.device} cannot be used here ({reason}); try --device cpu") from error
-    codec = load_codec("course", name)
-    models = load_vampnet(job.model, name, codec)
+    device = device_named(job.device)
+    codec = load_codec("course", device)
+    models = load_vampnet(job.model, device, codec)
     models.check_codec(codec)
     return codec, models
 
