@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from course_utils.vampnet.decoding import (
     Decoded,
     DecodeSettings,
     Step,
+    _sample_all,
     decode,
     decode_coarse_to_fine,
     one_pass,
@@ -235,6 +238,37 @@ def test_progress_counts_the_passes_of_both_stages() -> None:
         NETWORK, FINE_NETWORK, codes, None, DecodeSettings(3), 2, progress=lambda *now: calls.append(now)
     )
     assert calls == [(1, 5), (2, 5), (3, 5), (4, 5), (5, 5)]
+
+
+class NoWaiting(TorchDispatchMode):
+    """Refuse what makes the host wait for a GPU: reading a number off it, or asking which cells are true."""
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        picked_by_mask = "index" in func.__name__ and any(
+            isinstance(i, Tensor) and i.dtype == torch.bool for a in args if isinstance(a, list | tuple) for i in a
+        )
+        assert not picked_by_mask, func
+        assert func.__name__.split(".")[0] not in {"_local_scalar_dense", "nonzero", "masked_select", "item"}, func
+        return func(*args, **(kwargs or {}))
+
+
+@pytest.mark.parametrize("option", [{}, {"top_p": 0.9}, {"typical_mass": 0.5}, {"sample_cutoff": 0.5}])
+def test_the_way_for_a_gpu_never_waits_and_gives_the_same(monkeypatch: pytest.MonkeyPatch, option: dict) -> None:
+    codes = clip(12, batch=3)
+    mask = some_mask(codes, 0.7)
+    on_cpu = decode(NETWORK, codes, mask, DecodeSettings(5, **option))
+
+    def watched(*args: Any) -> Step:
+        with NoWaiting():
+            return one_pass(*args)
+
+    with pytest.raises(AssertionError):  # the CPU's way does ask: the watch works
+        decode(NETWORK, codes, mask, DecodeSettings(5, **option), step=watched)
+    monkeypatch.setattr("course_utils.vampnet.decoding._sample_open", _sample_all)
+    as_on_gpu = decode(NETWORK, codes, mask, DecodeSettings(5, **option), step=watched)
+    assert same(on_cpu, as_on_gpu)
+    for a, b in zip(on_cpu.trace, as_on_gpu.trace, strict=True):
+        torch.testing.assert_close(a.probability, b.probability)
 
 
 def test_a_reader_may_write_the_pass() -> None:

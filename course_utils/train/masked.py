@@ -41,7 +41,7 @@ class TokenRecipe:
     """
 
     seed: int = 0
-    steps: int = 2600
+    steps: int = 6000
     batch: int = 8
     frames: int = 256  # of a crop
     long_share: float = 0.05
@@ -69,7 +69,7 @@ class TokenRecipe:
         return self.batch, self.frames
 
 
-FORK = 1500  # the step of the coarse model's run at which the causal one takes leave of it
+FORK = 3500  # the step of the coarse model's run at which the causal one takes leave of it
 
 
 def recipe_for(stage: str) -> TokenRecipe:
@@ -85,7 +85,7 @@ def recipe_for(stage: str) -> TokenRecipe:
     }
     if stage not in networks:
         raise ValueError(f"no model is called {stage!r}: there are {', '.join(networks)}")
-    steps = 1800 if stage == "fine" else recipe.steps
+    steps = 4000 if stage == "fine" else recipe.steps
     return replace(recipe, steps=steps, network=networks[stage])
 
 

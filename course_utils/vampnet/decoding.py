@@ -142,15 +142,37 @@ def _fill(
     bias: Tensor,
 ) -> tuple[Tensor, Tensor]:
     """Sampled tokens and their probabilities at the open cells, 0 and 1 at the others: [B, C', T] each."""
+    hidden = network.hidden(network.latents(seen), bias)
+    chosen = _sample_open if seen.is_cpu else _sample_all
+    return chosen(network, hidden, is_open, uniform if settings.samples(number) else None, settings)
+
+
+def _sample_open(
+    network: VampNet, hidden: Tensor, is_open: Tensor, uniform: Tensor | None, settings: DecodeSettings
+) -> tuple[Tensor, Tensor]:
+    """`_fill` from the last layer's frames [B, T, width], with logits for the open cells alone."""
     where = is_open.transpose(0, 1)  # [C', B, T], the order of logits_at
-    logits = network.logits_at(network.hidden(network.latents(seen), bias), is_open).float()
-    if settings.typical_mass is not None and not settings.compat:
-        logits = typical_filter(logits, settings.typical_mass, settings.typical_min_tokens)
-    drawn = uniform.transpose(0, 1)[where] if settings.samples(number) else None
-    token, probability = sample_from_logits(logits, drawn, settings.temperature, settings.top_p)
+    drawn = None if uniform is None else uniform.transpose(0, 1)[where]
+    token, probability = _sample(network.logits_at(hidden, is_open), drawn, settings)
     tokens, probabilities = torch.zeros_like(where, dtype=torch.int64), torch.ones_like(where, dtype=torch.float32)
     tokens[where], probabilities[where] = token, probability
     return tokens.transpose(0, 1), probabilities.transpose(0, 1)
+
+
+def _sample_all(
+    network: VampNet, hidden: Tensor, is_open: Tensor, uniform: Tensor | None, settings: DecodeSettings
+) -> tuple[Tensor, Tensor]:
+    """`_sample_open` for a GPU: all cells, as the host would have to wait for it to learn which are open."""
+    token, probability = _sample(network.logits(hidden), uniform, settings)
+    return torch.where(is_open, token, 0), torch.where(is_open, probability, 1)
+
+
+def _sample(logits: Tensor, uniform: Tensor | None, settings: DecodeSettings) -> tuple[Tensor, Tensor]:
+    """Tokens and probabilities [...] of logits [..., V]; without uniform numbers [...] the likeliest."""
+    logits = logits.float()
+    if settings.typical_mass is not None and not settings.compat:
+        logits = typical_filter(logits, settings.typical_mass, settings.typical_min_tokens)
+    return sample_from_logits(logits, uniform, settings.temperature, settings.top_p)
 
 
 def decode(
