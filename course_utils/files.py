@@ -1,4 +1,4 @@
-"""Files that land whole or not at all, and their fingerprints (standard library only)."""
+"""Files that land whole or not at all, their fingerprints, and figures as they are stored (standard library only)."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ import contextlib
 import hashlib
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 _BLOCK = 1 << 20
 
@@ -54,3 +55,15 @@ def sha256_of(path: str | os.PathLike[str]) -> str:
         while block := file.read(_BLOCK):
             digest.update(block)
     return digest.hexdigest()
+
+
+def rounded(value: Any) -> Any:
+    """The same figures, mappings and lists of them, with every float to five significant digits: more would be noise.
+
+    Tuples become lists, as JSON has them.
+    """
+    if isinstance(value, Mapping):
+        return {key: rounded(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [rounded(item) for item in value]
+    return float(f"{value:.5g}") if isinstance(value, float) else value

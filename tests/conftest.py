@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 import pytest
@@ -47,3 +49,22 @@ def tiny_corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("corpus")
     build(folder, 0.9, None, [data_folder() / SMALL_FONT])
     return folder
+
+
+def browser_module(name: str) -> ModuleType:
+    """A module of tests/browser, whose folder is on the path only while that folder's own tests are collected."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(Path(__file__).parent / "browser"))
+        return importlib.import_module(name)
+
+
+@pytest.fixture(scope="session")
+def painter_material() -> ModuleType:
+    """Small mask painters and grids of players, the ones that the browser's tests open."""
+    return browser_module("painter_material")
+
+
+@pytest.fixture(scope="session")
+def scrubber_material() -> ModuleType:
+    """Small decodes to scrub through, the ones that the browser's tests open."""
+    return browser_module("scrubber_material")

@@ -16,9 +16,9 @@ import numpy as np
 import pytest
 import soundfile as sf
 import torch
+from course_command import exit_status
 
 from course_utils.audio import AudioError, blocks, load_audio, mel_distance, si_sdr
-from course_utils.cli.main import main
 from course_utils.codec import load_codec
 from course_utils.paths import data_folder
 
@@ -27,16 +27,11 @@ WEIGHTS = Path("models/course-codec/weights.safetensors")
 
 
 @pytest.fixture
-def run_course(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Run:
+def run_course(capfd: pytest.CaptureFixture[str]) -> Run:
     """Run `course` with arguments; exit status, stdout and stderr."""
 
     def run(*arguments: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["course", *map(str, arguments)])
-        try:
-            main()
-            status = 0
-        except SystemExit as stop:
-            status = int(stop.code or 0)
+        status = exit_status(*arguments)
         seen = capfd.readouterr()
         return status, seen.out, seen.err
 

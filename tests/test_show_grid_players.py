@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import importlib
 import json
-import sys
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,17 +13,8 @@ from course_utils.vampnet import painted
 
 
 @pytest.fixture(scope="module")
-def material() -> Any:
-    sys.path.insert(0, str(Path(__file__).parent / "browser"))
-    try:
-        return importlib.import_module("painter_material")
-    finally:
-        sys.path.pop(0)
-
-
-@pytest.fixture(scope="module")
-def grid(material: Any) -> Any:
-    return material.small_grid()
+def grid(painter_material: Any) -> Any:
+    return painter_material.small_grid()
 
 
 def test_ten_players_in_two_rows(grid: Any) -> None:
@@ -41,8 +29,8 @@ def test_ten_players_in_two_rows(grid: Any) -> None:
     json.dumps(data, allow_nan=False)
 
 
-def test_the_figures_are_those_of_the_codes(grid: Any, material: Any) -> None:
-    before, after = material.codes_of(), material.codes_of(seed=9)
+def test_the_figures_are_those_of_the_codes(grid: Any, painter_material: Any) -> None:
+    before, after = painter_material.codes_of(), painter_material.codes_of(seed=9)
     for player, cell in zip(grid.rows[0].players, grid.data()["players"][1:5], strict=True):
         mask = player.strategy.mask
         figures = dict(cell["figures"])
@@ -61,12 +49,12 @@ def test_nearly_all_is_not_all(grid: Any) -> None:
     assert [share(value) for value in (1.0, 0.99999, 0.5, 0.0)] == ["100%", "99.9%", "50.0%", "0.0%"]
 
 
-def test_the_twin_and_the_page(grid: Any, material: Any) -> None:
+def test_the_twin_and_the_page(grid: Any, painter_material: Any) -> None:
     assert grid.png().startswith(b"\x89PNG")
     assert "10 players" in grid.alt
     assert "stored as MP3" in grid.note
     assert grid.html().count("<iframe") == 1
-    more = material.small_grid(("vamp", "dense", "inpaint", "beat", "continue", "compress"))
+    more = painter_material.small_grid(("vamp", "dense", "inpaint", "beat", "continue", "compress"))
     assert len(more.data()["tracks"]) == 14
     assert more.png().startswith(b"\x89PNG")
 

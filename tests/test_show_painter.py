@@ -203,20 +203,8 @@ def test_lossy_tracks_say_their_error_and_keep_the_budget() -> None:
 
 
 @pytest.fixture(scope="module")
-def material() -> Any:
-    import importlib
-    import sys
-
-    sys.path.insert(0, str(Path(__file__).parent / "browser"))
-    try:
-        return importlib.import_module("painter_material")
-    finally:
-        sys.path.pop(0)
-
-
-@pytest.fixture(scope="module")
-def painter(material: Any) -> Any:
-    return material.small_painter()
+def painter(painter_material: Any) -> Any:
+    return painter_material.small_painter()
 
 
 def test_the_painter_says_what_its_masks_keep(painter: Any) -> None:
@@ -233,24 +221,24 @@ def test_the_painter_says_what_its_masks_keep(painter: Any) -> None:
     json.dumps(data, allow_nan=False)
 
 
-def test_a_recording_must_be_what_its_button_makes(material: Any) -> None:
-    codes = material.codes_of()
-    faithful = material.results(codes, "faithful", ("vamp",))
+def test_a_recording_must_be_what_its_button_makes(painter_material: Any) -> None:
+    codes = painter_material.codes_of()
+    faithful = painter_material.results(codes, "faithful", ("vamp",))
     with pytest.raises(ValueError, match="made with another mask than its button makes in the style 'wild'"):
-        material.mask_painter(codes, material.CODEC, recorded=faithful)
-    material.mask_painter(codes, material.CODEC, recorded=faithful, style="faithful")
+        painter_material.mask_painter(codes, painter_material.CODEC, recorded=faithful)
+    painter_material.mask_painter(codes, painter_material.CODEC, recorded=faithful, style="faithful")
     with pytest.raises(ValueError, match="'beat' only with beats"):
-        material.mask_painter(codes, material.CODEC, first="beat")
+        painter_material.mask_painter(codes, painter_material.CODEC, first="beat")
     with pytest.raises(MaskError, match="choose a clip of the batch"):
-        material.mask_painter(codes.expand(2, -1, -1), material.CODEC)
+        painter_material.mask_painter(codes.expand(2, -1, -1), painter_material.CODEC)
     short = [replace(faithful[0], samples=np.zeros(100))]
     with pytest.raises(ValueError, match="has 100 samples"):
-        material.mask_painter(codes, material.CODEC, recorded=short, style="faithful")
+        painter_material.mask_painter(codes, painter_material.CODEC, recorded=short, style="faithful")
 
 
-def test_a_coarse_grid_can_be_painted_too(material: Any) -> None:
-    codes = material.codes_of()[:, :4]
-    painter = material.mask_painter(codes, material.CODEC)
+def test_a_coarse_grid_can_be_painted_too(painter_material: Any) -> None:
+    codes = painter_material.codes_of()[:, :4]
+    painter = painter_material.mask_painter(codes, painter_material.CODEC)
     assert len(painter.data()["codes"]) == 4
     assert dict(painter.first_masks())["Compress"].kept_by_codebook == [1.0, 0.0, 0.0, 0.0]
     assert "Beats" not in painter.alt
@@ -258,21 +246,21 @@ def test_a_coarse_grid_can_be_painted_too(material: Any) -> None:
         painter.make(painter.mask_of("vamp"))
 
 
-def test_the_buttons_masks_are_those_of_the_strategies(material: Any) -> None:
+def test_the_buttons_masks_are_those_of_the_strategies(painter_material: Any) -> None:
     from course_utils.show.painter import button_mask, buttons
     from course_utils.vampnet.strategies import STRATEGIES, strategy
 
     for seconds in (2.0, 10.0, 12.0):
-        shape = material.codes_of(seconds).shape
+        shape = painter_material.codes_of(seconds).shape
         for style in ("wild", "faithful"):
             made = {button.id: button for button in buttons(style, shape, FRAMES)}
             for name in STRATEGIES:
-                times = material.BEATS.times
+                times = painter_material.BEATS.times
                 expected = strategy(name, style, shape, FRAMES, times).mask
                 assert button_mask(made[name], made[name].values, shape, FRAMES, times) == expected, (name, seconds)
 
 
-def test_a_kernel_hears_the_page_and_keeps_the_prompt(material: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_kernel_hears_the_page_and_keeps_the_prompt(painter_material: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("ipywidgets")
     import IPython.display
 
@@ -280,7 +268,7 @@ def test_a_kernel_hears_the_page_and_keeps_the_prompt(material: Any, monkeypatch
 
     shown: list[Any] = []
     monkeypatch.setattr(IPython.display, "display", lambda data, **how: shown.append((data, how)))
-    painter = material.small_painter(models=material.tiny_models())
+    painter = painter_material.small_painter(models=painter_material.tiny_models())
     bridge = Bridge(painter)
     bridge.show()
     assert shown[-1][1]["display_id"] == bridge.place

@@ -7,8 +7,6 @@ import json
 import os
 import shutil
 import subprocess
-import sys
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -32,24 +30,13 @@ HERE = Path(__file__).parent
 
 
 @pytest.fixture(scope="module")
-def material() -> Iterator[Any]:
-    sys.path.insert(0, str(HERE / "browser"))
-    try:
-        import scrubber_material
-
-        yield scrubber_material
-    finally:
-        sys.path.pop(0)
+def player(scrubber_material: Any) -> Any:
+    return scrubber_material.scrubber()
 
 
 @pytest.fixture(scope="module")
-def player(material: Any) -> Any:
-    return material.scrubber()
-
-
-@pytest.fixture(scope="module")
-def small(material: Any) -> Decoded:
-    return material.decoded()
+def small(scrubber_material: Any) -> Decoded:
+    return scrubber_material.decoded()
 
 
 # --- the trace ----------------------------------------------------------------------------------------------------
@@ -111,10 +98,10 @@ def test_what_a_place_shows_follows_the_trace(small: Decoded) -> None:
     assert not np.isin(trace.state_of(stage, 6)[0], (trace.DROPPED, trace.WAITING)).any()
 
 
-def test_javascript_shows_the_same_cells_as_python(material: Any, tmp_path: Path) -> None:
+def test_javascript_shows_the_same_cells_as_python(scrubber_material: Any, tmp_path: Path) -> None:
     from test_show_js import node
 
-    runs = [material.decoded(), material.second().decoded, material.decoded(compat=True)]
+    runs = [scrubber_material.decoded(), scrubber_material.second().decoded, scrubber_material.decoded(compat=True)]
     cases = []
     for made in runs:
         stages, codes = trace.stages_of(made), made.codes[0].numpy()
@@ -150,8 +137,8 @@ def test_javascript_shows_the_same_cells_as_python(material: Any, tmp_path: Path
 # --- sound --------------------------------------------------------------------------------------------------------
 
 
-def test_what_is_heard_are_the_guesses_of_the_pass(material: Any, player: Any, small: Decoded) -> None:
-    codec, heard = material.codec(), player.runs[0].sounds
+def test_what_is_heard_are_the_guesses_of_the_pass(scrubber_material: Any, player: Any, small: Decoded) -> None:
+    codec, heard = scrubber_material.codec(), player.runs[0].sounds
     assert len(heard) == 8
     coarse = codec.decode(small.trace[2].tokens)[0, 0].numpy()
     np.testing.assert_allclose(heard[2], coarse, atol=1e-6)
@@ -160,8 +147,8 @@ def test_what_is_heard_are_the_guesses_of_the_pass(material: Any, player: Any, s
     np.testing.assert_allclose(heard[-1], codec.decode(small.codes)[0, 0].numpy(), atol=1e-6)
 
 
-def test_opus_stays_in_place(material: Any) -> None:
-    samples = material.clip(172).samples
+def test_opus_stays_in_place(scrubber_material: Any) -> None:
+    samples = scrubber_material.clip(172).samples
     back = sound.from_opus(sound.opus_bytes(samples, 44100, 32), 44100, len(samples))
     sharp, other = np.diff(samples), np.diff(back)  # without the bass, which hardly changes from sample to sample
     best = max(range(-200, 201), key=lambda lag: float(np.dot(other[55000 + lag : 80000 + lag], sharp[55000:80000])))
@@ -191,8 +178,8 @@ def test_the_first_and_the_last_pass_are_always_stored(count: int, every: int) -
     assert max(np.diff([0, *numbers])) <= every
 
 
-def test_sounds_are_numbered_as_they_are_stored(material: Any) -> None:
-    both = material.scrubber(compare=material.second(), budget=262_000)
+def test_sounds_are_numbered_as_they_are_stored(scrubber_material: Any) -> None:
+    both = scrubber_material.scrubber(compare=scrubber_material.second(), budget=262_000)
     data = both.data()
     assert both.plan.every > 1, "so little room that passes share sounds"
     rows = [run["sounds"] for run in data["runs"]]
@@ -246,16 +233,16 @@ def test_words_and_note_come_from_the_data(player: Any, small: Decoded) -> None:
     assert "FLAC" in player.note
 
 
-def test_without_sound_nothing_is_stored(material: Any) -> None:
-    silent = material.scrubber(sound=False)
+def test_without_sound_nothing_is_stored(scrubber_material: Any) -> None:
+    silent = scrubber_material.scrubber(sound=False)
     assert silent.data()["sounds"] == []
     assert "No sound is stored" in silent.note
     assert silent.integers() == []
 
 
-def test_the_picture_shows_the_passes(player: Any, material: Any) -> None:
+def test_the_picture_shows_the_passes(player: Any, scrubber_material: Any) -> None:
     one = Image.open(io.BytesIO(player.png()))
-    two = Image.open(io.BytesIO(material.scrubber(sound=False, compare=material.second()).png()))
+    two = Image.open(io.BytesIO(scrubber_material.scrubber(sound=False, compare=scrubber_material.second()).png()))
     for picture in (one, two):
         assert picture.size[0] == 1000
         assert len(picture.convert("RGB").getcolors(100_000)) > 60
@@ -269,17 +256,17 @@ def test_the_picture_paints_kinds_apart_without_colour() -> None:
     assert len(shapes) == 5
 
 
-def test_a_coarse_decode_alone_is_shown_too(material: Any, small: Decoded) -> None:
-    made = decode_scrubber(Decoded(small.codes[:, :4], small.trace[:6]), material.codec(), sound=False)
+def test_a_coarse_decode_alone_is_shown_too(scrubber_material: Any, small: Decoded) -> None:
+    made = decode_scrubber(Decoded(small.codes[:, :4], small.trace[:6]), scrubber_material.codec(), sound=False)
     assert made.data()["runs"][0]["rows"] == 4
     assert "Codebooks c0 to c3" in made.alt
     assert made.png()
 
 
-def test_the_fragment_keeps_within_its_budget(material: Any) -> None:
-    tight = material.scrubber(budget=330_000)
+def test_the_fragment_keeps_within_its_budget(scrubber_material: Any) -> None:
+    tight = scrubber_material.scrubber(budget=330_000)
     assert len(tight.html()) <= 330_000
-    roomy = material.scrubber()
+    roomy = scrubber_material.scrubber()
     assert tight.plan.kbps <= roomy.plan.kbps
     assert len(roomy.html()) <= MOST
 
@@ -301,11 +288,11 @@ def test_the_fragment_keeps_within_its_budget(material: Any) -> None:
         (lambda m, d: (d, {"compare": Run(Decoded(d.codes, d.trace[:6]))}), "different stages"),
     ],
 )
-def test_what_cannot_be_shown_is_refused(material: Any, small: Decoded, change: Any, message: str) -> None:
-    made, options = change(material, small)
+def test_what_cannot_be_shown_is_refused(scrubber_material: Any, small: Decoded, change: Any, message: str) -> None:
+    made, options = change(scrubber_material, small)
     options = {"sound": "budget" in options} | options
     with pytest.raises(ValueError, match=message):
-        decode_scrubber(made, material.codec(), DecodeSettings(passes=6), **options)
+        decode_scrubber(made, scrubber_material.codec(), DecodeSettings(passes=6), **options)
 
 
 def test_too_many_cells_are_refused(small: Decoded) -> None:

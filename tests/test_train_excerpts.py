@@ -37,6 +37,18 @@ def test_a_silent_piece_is_left_out(codec, monkeypatch):
     assert len(excerpts.excerpt_codes(codec, held_out=True, seconds=0.5)) == 1
 
 
+def test_every_second_piece(codec, monkeypatch):
+    few = freedoom_pieces(held_out=True)[:3]
+    monkeypatch.setattr(excerpts, "freedoom_pieces", lambda held_out: few)
+    codes = excerpts.excerpt_codes(codec, held_out=True, seconds=0.5)
+    assert torch.equal(excerpts.excerpt_codes(codec, held_out=True, seconds=0.5, every=2), codes[::2])
+
+
+def test_a_share_that_cannot_be_is_refused(codec):
+    with pytest.raises(ValueError, match="every is 1 for all pieces"):
+        excerpts.excerpt_codes(codec, held_out=True, every=0)
+
+
 @pytest.mark.parametrize("seconds", [0, -1.0])
 def test_no_time_is_refused(codec, seconds):
     with pytest.raises(ValueError, match="more than 0 s"):

@@ -11,11 +11,11 @@ import pytest
 import torch
 
 from course_utils import zoo
-from course_utils.files import sha256_of
+from course_utils.files import rounded, sha256_of
 from course_utils.train.baselines import NAMES, Baselines
 from course_utils.train.card import HELD_OUT_PIECES
 from course_utils.train.corpus import FIRST_TRAINING_SEED, is_held_out
-from course_utils.train.token_card import as_page, rounded
+from course_utils.train.token_card import as_page
 from course_utils.train.token_guesses import (
     COMPOSED_SEEDS,
     RATIOS,

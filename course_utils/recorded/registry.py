@@ -14,7 +14,7 @@ from typing import Any, Protocol
 import numpy as np
 import torch
 
-from course_utils.files import atomic_write
+from course_utils.files import atomic_write, rounded
 from course_utils.paths import cache_folder
 from course_utils.recorded.fingerprint import fingerprint
 from course_utils.recorded.store import Arrays, Recording, RecordingError, write_arrays, write_recording
@@ -92,7 +92,7 @@ def record(recorder: Recorder, progress: Progress | None = None) -> Recording:
     numbers, arrays = recorder.summary(parts)
     settings = {**recorder.settings, "torch": torch.__version__}
     recording = Recording(
-        recorder.name, recorder.says, settings, made_by, round(seconds / 60, 2), _rounded(numbers), arrays
+        recorder.name, recorder.says, settings, made_by, round(seconds / 60, 2), rounded(numbers), arrays
     )
     write_recording(recording)
     shutil.rmtree(waiting)
@@ -111,12 +111,3 @@ def _kept(waiting: Path, job: str) -> Part:
         with np.load(waiting / f"{job}.npz", allow_pickle=False) as file:
             arrays = {key: file[key] for key in file.files}
     return json.loads((waiting / f"{job}.json").read_text(encoding="utf-8")), arrays
-
-
-def _rounded(value: Any) -> Any:
-    """The same with every float to five significant digits: more would be noise, and large files."""
-    if isinstance(value, dict):
-        return {key: _rounded(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_rounded(item) for item in value]
-    return float(f"{value:.5g}") if isinstance(value, float) else value

@@ -29,6 +29,7 @@ FILES = (  # everything that decides what a decode of the course models gives, a
     "course_utils/codec/codec.py",
     "course_utils/codec/mdct.py",
     "course_utils/codec/network.py",
+    "course_utils/linear.py",
     "course_utils/recorded/frechet.py",
     "course_utils/recorded/material.py",
     "course_utils/recorded/sounding.py",

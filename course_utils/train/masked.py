@@ -10,10 +10,7 @@ the loss counts masked codes only, label smoothing 0.1. Length, width, rate and 
 
 from __future__ import annotations
 
-import copy
-import json
 import math
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -23,7 +20,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from course_utils.files import atomic_write
+from course_utils.train.run import Pace, Run
 from course_utils.train.tokens import Tokens
 from course_utils.vampnet.schedule import cosine
 from course_utils.vampnet.transformer import MAX_DISTANCE, VampNet, VampNetConfig, distance_bucket
@@ -31,36 +28,22 @@ from course_utils.vampnet.transformer import MAX_DISTANCE, VampNet, VampNetConfi
 COARSE, CODEBOOKS = 4, 9
 
 
-@dataclass(frozen=True)
-class TokenRecipe:
+@dataclass(frozen=True, kw_only=True)
+class TokenRecipe(Pace):
     """Everything that decides the result, besides the codes; stored in checkpoints and in the model card.
 
-    The learning rate rises over `warmup` steps, stays, and falls in a straight line to 0 over the last `cooldown`
-    share of `steps`: so a run can be made longer before it has begun to fall. The last `long_share` of the steps take
-    longer crops, as long as those that are decoded. The network starts as `start_network` says.
+    The last `long_share` of the steps take longer crops, as long as those that are decoded. The network starts as
+    `start_network` says.
     """
 
-    seed: int = 0
     steps: int = 6000
     batch: int = 8
     frames: int = 256  # of a crop
     long_share: float = 0.05
     long_batch: int = 2
     long_frames: int = 862
-    rate: float = 1.5e-3
-    warmup: int = 100
-    cooldown: float = 0.3
-    weight_decay: float = 0.02
     label_smoothing: float = 0.1
-    ema: float = 0.998
-    report_every: int = 250
     network: VampNetConfig = field(default_factory=lambda: VampNetConfig(heads=4, dropout=0.0))
-
-    def learning_rate(self, step: int) -> float:
-        """The rate of a step."""
-        rise = min(1.0, (step + 1) / self.warmup)
-        fall = min(1.0, (self.steps - step) / max(self.cooldown * self.steps, 1))
-        return self.rate * rise * fall
 
     def crop(self, step: int) -> tuple[int, int]:
         """(clips, frames) of a step's batch."""
@@ -85,7 +68,7 @@ def recipe_for(stage: str) -> TokenRecipe:
     }
     if stage not in networks:
         raise ValueError(f"no model is called {stage!r}: there are {', '.join(networks)}")
-    steps = 4000 if stage == "fine" else recipe.steps
+    steps = 3000 if stage == "fine" else recipe.steps
     return replace(recipe, steps=steps, network=networks[stage])
 
 
@@ -183,104 +166,37 @@ def validate(network: VampNet, codes: Tensor, ratio: float = 0.6, seed: int = 0)
     return (bits / hidden.sum((0, 2))).tolist()
 
 
-class TokenTraining:
-    """A training run in a folder: started anew, or taken up where last.pt says it stopped.
+class TokenTraining(Run):
+    """A `Run` of a VampNet on codes; after FORK steps it leaves fork.pt, from which the causal one goes on.
 
-    Writes last.pt (everything needed to resume), ema.pt (the averaged network, its figures and story), log.jsonl, and
-    after FORK steps fork.pt. `start_from` is such a file of another run, to fork from: its network, average, optimizer
-    and step are taken over.
-    Raises ValueError for a checkpoint of a network of other sizes.
+    codebooks: the codec's entries float [9, 1024, 8].
     """
 
     def __init__(
         self, folder: Path, tokens: Tokens, codebooks: Tensor, recipe: TokenRecipe, start_from: Path | None = None
     ):
-        from accelerate import Accelerator
-
-        self.folder, self.recipe, self.tokens = folder, recipe, tokens
-        self.accelerator = Accelerator(mixed_precision="bf16")
+        self.crops, self.tokens = recipe, tokens
         torch.manual_seed(recipe.seed)
-        self.network = VampNet(recipe.network, codebooks[: recipe.network.codebooks])
-        start_network(self.network)
-        self.average = copy.deepcopy(self.network).eval().requires_grad_(False)
-        optimizer = torch.optim.AdamW(
-            self.network.parameters(), lr=recipe.rate, betas=(0.9, 0.98), weight_decay=recipe.weight_decay, fused=True
-        )
-        self.step, self.forked = 0, 0
-        folder.mkdir(parents=True, exist_ok=True)
-        if (folder / "last.pt").exists():
-            self.resume(folder / "last.pt", optimizer)
-        elif start_from is not None:
-            self.resume(start_from, optimizer)
-            self.forked = self.step
-        self.model, self.optimizer = self.accelerator.prepare(
-            MaskedLoss(self.network, recipe.label_smoothing), optimizer
-        )
-        self.average.to(self.accelerator.device)
+        network = VampNet(recipe.network, codebooks[: recipe.network.codebooks])
+        start_network(network)
+        loss = MaskedLoss(network, recipe.label_smoothing)
+        told = {"codec_sha256": tokens.codec_sha256}
+        super().__init__(folder, recipe, network, loss, asdict(recipe.network), told, start_from, FORK)
         self.held_out = tokens.held_out_crops(recipe.long_frames, recipe.network.codebooks)
 
-    def resume(self, last: Path, optimizer: torch.optim.Optimizer) -> None:
-        """Take everything from a checkpoint."""
-        state = torch.load(last, map_location="cpu", weights_only=True)
-        sizes = {
-            **state["network_config"],
-            "causal": self.recipe.network.causal,
-            "dropout": self.recipe.network.dropout,
-        }
-        if sizes != asdict(self.recipe.network):
-            raise ValueError(f"{last} holds a network of other sizes: name another folder, or remove it")
-        self.network.load_state_dict(state["network"])
-        self.average.load_state_dict(state["average"])
-        optimizer.load_state_dict(state["optimizer"])
-        self.step, self.forked = state["step"], state["forked"]
+    def fits(self, config: dict[str, Any]) -> bool:
+        """Sizes alone: a causal network may go on from one that is not."""
+        return {**config, "causal": self.config["causal"], "dropout": self.config["dropout"]} == self.config
 
-    def advance(self) -> float:
-        """One step; returns its loss. All chance comes from the step's number: resumed runs go on as unbroken ones."""
-        recipe, accelerator = self.recipe, self.accelerator
-        chance = np.random.default_rng([recipe.seed, self.step, accelerator.process_index])
-        size, frames = recipe.crop(self.step)
-        codes = self.tokens.batch(chance, size, frames, recipe.network.codebooks)
-        drawn = torch.Generator().manual_seed(int(chance.integers(2**63)))
-        hidden = draw_mask(codes, recipe.network, drawn)
-        torch.manual_seed(int(chance.integers(2**63)))  # for dropout
-        for group in self.optimizer.param_groups:
-            group["lr"] = recipe.learning_rate(self.step)
-        with accelerator.autocast():
-            loss = self.model(codes.to(accelerator.device), hidden.to(accelerator.device))
-        self.optimizer.zero_grad()
-        accelerator.backward(loss)
-        accelerator.clip_grad_norm_(self.model.parameters(), 1.0)
-        self.optimizer.step()
-        self.step += 1
-        self.average_in()
-        return float(loss.detach())
+    def draw(self, chance: np.random.Generator) -> tuple[Tensor, Tensor]:
+        """Crops int64 [B, C, T] and which of their codes to hide, bool [B, C', T]."""
+        config = self.crops.network
+        codes = self.tokens.batch(chance, *self.crops.crop(self.step), config.codebooks)
+        return codes, draw_mask(codes, config, torch.Generator().manual_seed(int(chance.integers(2**63))))
 
-    @torch.no_grad()
-    def average_in(self) -> None:
-        """Move the averaged network a little towards the current one; more so in the first steps."""
-        keep = min(self.recipe.ema, (1 + self.step) / (10 + self.step))
-        for old, new in zip(self.average.parameters(), self.network.parameters(), strict=True):
-            old.lerp_(new.detach(), 1 - keep)
-
-    def checkpoint(self) -> str:
-        """Measure the averaged network on held-out music, write the files, and return the figures as a line."""
-        bits = validate(self.average, self.held_out)
-        config = asdict(self.recipe.network)
-        state = {"network_config": config, "step": self.step, "forked": self.forked}
-        told = {"recipe": json.dumps(asdict(self.recipe)), "codec_sha256": self.tokens.codec_sha256}
-        _save(self.folder / "ema.pt", {**state, **told, "network": self.average.state_dict(), "bits": bits})
-        rest = {"average": self.average.state_dict(), "optimizer": self.optimizer.state_dict()}
-        _save(self.folder / "last.pt", {**state, "network": self.network.state_dict(), **rest})
-        if self.step == FORK:
-            _save(self.folder / "fork.pt", {**state, "network": self.network.state_dict(), **rest})
-        with (self.folder / "log.jsonl").open("a", encoding="utf-8") as file:
-            file.write(json.dumps({"step": self.step, "bits": bits}) + "\n")
-        return f"step {self.step}: bits a held-out code, by codebook: " + " ".join(f"{b:.3f}" for b in bits)
-
-
-def _save(path: Path, state: Mapping[str, Any]) -> None:
-    with atomic_write(path) as temporary:
-        torch.save(dict(state), temporary)
+    def measure(self) -> list[float]:
+        """Bits of each predicted codebook, as `validate`."""
+        return validate(self.average, self.held_out)
 
 
 def train_tokens(
@@ -291,24 +207,5 @@ def train_tokens(
     stop_after: int | None = None,
     start_from: Path | None = None,
 ) -> Path:
-    """Train, or go on training, in `folder` (see `TokenTraining`); returns the path of the averaged network.
-
-    codebooks: the codec's entries float [9, 1024, 8]. `stop_after` ends this call after so many steps. Ctrl-C loses
-    what came after the last report.
-    """
-    from tqdm import tqdm
-
-    run = TokenTraining(folder, tokens, codebooks, recipe, start_from)
-    main = run.accelerator.is_main_process
-    run.model.train()
-    end = recipe.steps if stop_after is None else min(recipe.steps, run.step + stop_after)
-    smooth = math.nan
-    with tqdm(total=recipe.steps, initial=run.step, desc="training", disable=not main, mininterval=5) as bar:
-        while run.step < end:
-            loss = run.advance()
-            smooth = loss if math.isnan(smooth) else 0.98 * smooth + 0.02 * loss
-            bar.update()
-            bar.set_postfix(loss=f"{smooth:.3f}")
-            if main and (run.step % recipe.report_every == 0 or run.step == end):
-                tqdm.write(run.checkpoint())
-    return folder / "ema.pt"
+    """Train, or go on training, in `folder` (see `TokenTraining`, `Run.go`); the path of the averaged network."""
+    return TokenTraining(folder, tokens, codebooks, recipe, start_from).go(stop_after)

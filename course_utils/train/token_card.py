@@ -11,7 +11,7 @@ import torch
 
 from course_utils import zoo
 from course_utils.codec import Codec
-from course_utils.files import atomic_write, sha256_of
+from course_utils.files import atomic_write, rounded, sha256_of
 from course_utils.train.baselines import NAMES, Baselines
 from course_utils.train.token_guesses import (
     SEED,
@@ -51,15 +51,6 @@ def write_token_card(card: Mapping[str, Any]) -> None:
     for file, text in texts.items():
         with atomic_write(folder / file) as temporary:
             temporary.write_text(text, encoding="utf-8")
-
-
-def rounded(value: Any) -> Any:
-    """The same with every float to five significant digits."""
-    if isinstance(value, Mapping):
-        return {key: rounded(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [rounded(item) for item in value]
-    return float(f"{value:.5g}") if isinstance(value, float) else value
 
 
 TITLES = {

@@ -16,8 +16,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from course_utils.linear import Linear, linear
+
 BUCKETS, MAX_DISTANCE = 32, 128  # of the position bias, in frames
-ONEDNN = torch.backends.mkldnn.is_available() and hasattr(torch.ops.mkldnn, "_linear_pointwise")
 
 
 @dataclass(frozen=True)
@@ -57,25 +58,6 @@ class VampNetConfig:
     def mask_token(self) -> int:
         """The code that stands for "not known": the one after the last entry."""
         return self.vocabulary
-
-
-def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
-    """x [..., in] times weight [out, in] plus bias [out]: [..., out], as `F.linear`.
-
-    Where nothing is to be learned, oneDNN does float32 products on a CPU. PyTorch leaves them to MKL, which reaches
-    half of that on AMD's processors (`make bench` measures both).
-    """
-    plain = torch.is_inference_mode_enabled() and x.is_cpu and x.dtype == torch.float32 and x.numel() > 0
-    if plain and ONEDNN:
-        return torch.ops.mkldnn._linear_pointwise(x, weight, bias, "none", [], "")
-    return F.linear(x, weight, bias)
-
-
-class Linear(nn.Linear):
-    """A linear layer that multiplies by `linear`."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        return linear(x, self.weight, self.bias)
 
 
 class RMSNorm(nn.Module):

@@ -823,11 +823,11 @@ for name, hidden in [("c0 is given", None), ("c0 is hidden too", hide_c0)]:
 #
 # ## 6. Train one yourself
 #
-# Enough watching. A tiny network, codebook c0 only, two layers, on this machine, now. First music to train on: two
-# seconds of every training piece, played and encoded. The held-out pieces of section 3 are not among them.
+# Enough watching. A tiny network, codebook c0 only, two layers, on this machine, now. First music to train on: four
+# seconds of every third training piece, played and encoded. The held-out pieces of section 3 are not among them.
 
 # %%
-train = excerpt_codes(codec, held_out=False, seconds=2.0)[:, 0]  # [pieces, frames], c0
+train = excerpt_codes(codec, held_out=False, seconds=4.0, every=3)[:, 0]  # [pieces, frames], c0
 test = held_out[:, 0]
 print(f"{train.numel()} codes to train on, {test.numel()} to test on")
 

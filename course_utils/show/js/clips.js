@@ -1,5 +1,6 @@
 import { createBlind } from './blind.js';
 import { h } from './dom.js';
+import { createFooter } from './footer.js';
 import { seconds } from './format.js';
 import { bindKeys } from './keys.js';
 import { unpackLossy } from './lossy.js';
@@ -133,34 +134,14 @@ function blindfold(g, box, ink) {
 }
 
 function footer(data) {
-  const item = (names, text) =>
-    h(
-      'li',
-      {},
-      names.map((name) => h('kbd', {}, name)),
-      ' ',
-      text,
-    );
-  return h(
-    'footer',
-    {},
-    h('p', {}, data.note),
-    h(
-      'details',
-      {},
-      h('summary', {}, 'Keys'),
-      h(
-        'ul',
-        {},
-        item(['\u2191', '\u2193'], 'the sound before or after'),
-        item(['1', '\u2026', '9'], 'that sound'),
-        item(['Space'], 'play, pause'),
-        item(['L'], 'loop'),
-        item(['Home'], 'back to the start'),
-        item(['[', ']'], 'start and end of the loop at the playhead'),
-        data.abx ? item(['A', 'B', 'X'], 'hear it, during the blind test') : null,
-      ),
-    ),
-    h('details', {}, h('summary', {}, 'Description in words'), h('p', {}, data.alt)),
-  );
+  const lines = [
+    [['\u2191', '\u2193'], 'the sound before or after'],
+    [['1', '\u2026', '9'], 'that sound'],
+    [['Space'], 'play, pause'],
+    [['L'], 'loop'],
+    [['Home'], 'back to the start'],
+    [['[', ']'], 'start and end of the loop at the playhead'],
+    data.abx ? [['A', 'B', 'X'], 'hear it, during the blind test'] : null,
+  ];
+  return createFooter(data, lines);
 }

@@ -1,4 +1,15 @@
-import { outerFrame } from './theme.js';
+import { outerFrame, watchTheme } from './theme.js';
+
+// The store's `theme` and `width` are those of the page and of the player's body, now and whenever they change.
+export function followPage(store, body) {
+  watchTheme((theme) => {
+    document.documentElement.dataset.theme = theme;
+    store.set({ theme });
+  });
+  const measure = () => store.set({ width: body.clientWidth });
+  new ResizeObserver(measure).observe(body);
+  measure();
+}
 
 // Gives the surrounding frame the height of its content, now and whenever that changes.
 export function fitFrame() {

@@ -1,4 +1,5 @@
 import { h } from './dom.js';
+import { createFooter } from './footer.js';
 import { bitRate, number, seconds } from './format.js';
 import { cellAt, drawCodes, framesWith, paintCodes } from './grid.js';
 import { bindKeys } from './keys.js';
@@ -64,7 +65,7 @@ export async function ladder(root, data) {
   const missing = h('button', { class: 'switch', type: 'button', 'aria-pressed': 'false' }, 'What is missing');
   missing.addEventListener('click', () => toggleDifference(store));
   shell.controls.append(missing);
-  shell.body.append(steps.element, timeline.stage, cell, notes(data));
+  shell.body.append(steps.element, timeline.stage, cell, footer(data));
 
   store.on(['track', 'difference'], ({ track, difference }) => {
     missing.setAttribute('aria-pressed', String(difference));
@@ -260,37 +261,19 @@ function codesLane(data, pictures) {
   };
 }
 
-function notes(data) {
-  const key = (...names) => names.map((name) => h('kbd', {}, name));
-  const item = (names, text) => h('li', {}, key(...names), ' ', text);
-  return h(
-    'footer',
-    {},
-    h('p', {}, data.note),
-    h(
-      'details',
-      {},
-      h('summary', {}, 'Keys and pointer'),
-      h(
-        'ul',
-        {},
-        item(['\u2191', '\u2193'], 'one level up or down'),
-        item(['1', '\u2026', '9'], 'that level'),
-        item(['0'], 'the original'),
-        item(['Space'], 'play, pause'),
-        item(['L'], 'loop'),
-        item(['D'], 'what is missing: original minus level'),
-        item(['Home'], 'back to the start'),
-        item(['[', ']'], 'start and end of the loop at the playhead'),
-        item(['Esc'], 'whole clip again'),
-        item(['\u2190', '\u2192'], 'a level; on the pictures, a frame (with Shift, ten)'),
-        h(
-          'li',
-          {},
-          'Click the pictures to go there, drag across them to loop a stretch, point at a code to see where it returns.',
-        ),
-      ),
-    ),
-    h('details', {}, h('summary', {}, 'Description in words'), h('p', {}, data.alt)),
-  );
+function footer(data) {
+  const lines = [
+    [['\u2191', '\u2193'], 'one level up or down'],
+    [['1', '\u2026', '9'], 'that level'],
+    [['0'], 'the original'],
+    [['Space'], 'play, pause'],
+    [['L'], 'loop'],
+    [['D'], 'what is missing: original minus level'],
+    [['Home'], 'back to the start'],
+    [['[', ']'], 'start and end of the loop at the playhead'],
+    [['Esc'], 'whole clip again'],
+    [['\u2190', '\u2192'], 'a level; on the pictures, a frame (with Shift, ten)'],
+    'Click the pictures to go there, drag across them to loop a stretch, point at a code to see where it returns.',
+  ];
+  return createFooter(data, lines, { title: 'Keys and pointer' });
 }

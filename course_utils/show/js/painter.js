@@ -1,4 +1,5 @@
 import { h } from './dom.js';
+import { createFooter } from './footer.js';
 import { bitRate, number } from './format.js';
 import { ask, hasKernel } from './kernel.js';
 import { bindKeys } from './keys.js';
@@ -334,42 +335,22 @@ function createSend({ store, data }) {
 }
 
 function footer(data) {
-  const item = (names, text) =>
-    h(
-      'li',
-      {},
-      names.map((name) => h('kbd', {}, name)),
-      ' ',
-      text,
-    );
-  return h(
-    'footer',
-    {},
-    h('p', {}, data.note),
-    h(
-      'details',
-      {},
-      h('summary', {}, 'Keys and pointer'),
-      h(
-        'ul',
-        {},
-        h('li', {}, 'Drag over the grid to paint; click the waveform to go there.'),
-        item(['\u2190', '\u2191', '\u2192', '\u2193'], 'on the grid, a token (with Shift, ten frames)'),
-        item(['K'], 'keep what is under the brush'),
-        item(['G'], 'generate it'),
-        item(['B', 'E'], 'brush, eraser'),
-        item(['+', '\u2212'], 'wider, narrower'),
-        item(['U', 'R'], 'undo, redo'),
-        item(['C'], 'clear: generate everything'),
-        item(['I'], 'invert'),
-        item(['Z'], 'zoom'),
-        item(['O'], 'original or this prompt'),
-        item(['T'], 'a beat at the playhead, under Beats'),
-        item(['Space'], 'play, pause'),
-        item(['L'], 'loop'),
-        item(['Home'], 'back to the start'),
-      ),
-    ),
-    h('details', {}, h('summary', {}, 'Description in words'), h('p', {}, data.alt)),
-  );
+  const lines = [
+    'Drag over the grid to paint; click the waveform to go there.',
+    [['\u2190', '\u2191', '\u2192', '\u2193'], 'on the grid, a token (with Shift, ten frames)'],
+    [['K'], 'keep what is under the brush'],
+    [['G'], 'generate it'],
+    [['B', 'E'], 'brush, eraser'],
+    [['+', '\u2212'], 'wider, narrower'],
+    [['U', 'R'], 'undo, redo'],
+    [['C'], 'clear: generate everything'],
+    [['I'], 'invert'],
+    [['Z'], 'zoom'],
+    [['O'], 'original or this prompt'],
+    [['T'], 'a beat at the playhead, under Beats'],
+    [['Space'], 'play, pause'],
+    [['L'], 'loop'],
+    [['Home'], 'back to the start'],
+  ];
+  return createFooter(data, lines, { title: 'Keys and pointer' });
 }

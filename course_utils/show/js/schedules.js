@@ -1,10 +1,10 @@
 import { fitCanvas, h } from './dom.js';
+import { createFooter } from './footer.js';
 import { number } from './format.js';
-import { fitFrame, hideTwin } from './frame.js';
+import { fitFrame, followPage, hideTwin } from './frame.js';
 import { cellAt, paintCodes } from './grid.js';
 import { bindKeys } from './keys.js';
 import { createStore } from './store.js';
-import { watchTheme } from './theme.js';
 import { chance } from './vq.js';
 
 // Lesson 02: r moves over three curves, and each masks the same grid of real codes. course_utils/show/schedules.py draws
@@ -49,13 +49,7 @@ export async function schedules(root, data) {
   const view = createView(store, model, parts, data);
   connect(root, store, parts, data);
   store.on(['r', 'seed', 'theme', 'width', 'over'], view.ask);
-  watchTheme((theme) => {
-    document.documentElement.dataset.theme = theme;
-    store.set({ theme });
-  });
-  const measure = () => store.set({ width: parts.body.clientWidth });
-  new ResizeObserver(measure).observe(parts.body);
-  measure();
+  followPage(store, parts.body);
   view.redraw();
   fitFrame();
   hideTwin(data.twin, data.alt);
@@ -121,32 +115,13 @@ function build(root, data) {
 }
 
 function footer(data) {
-  const item = (names, text) =>
-    h(
-      'li',
-      {},
-      names.map((name) => h('kbd', {}, name)),
-      ' ',
-      text,
-    );
-  return h(
-    'footer',
-    {},
-    h(
-      'details',
-      {},
-      h('summary', {}, 'Keys'),
-      h(
-        'ul',
-        {},
-        item(['\u2190', '\u2192'], 'move r by 0.01'),
-        item(['Page\u2191', 'Page\u2193'], 'move r by 0.1'),
-        item(['Home', 'End'], 'r = 0, everything masked; r = 1, nothing masked'),
-        item(['N'], 'new masks, and a new random curve'),
-      ),
-    ),
-    h('details', {}, h('summary', {}, 'Description in words'), h('p', {}, data.alt)),
-  );
+  const lines = [
+    [['\u2190', '\u2192'], 'move r by 0.01'],
+    [['Page\u2191', 'Page\u2193'], 'move r by 0.1'],
+    [['Home', 'End'], 'r = 0, everything masked; r = 1, nothing masked'],
+    [['N'], 'new masks, and a new random curve'],
+  ];
+  return createFooter(data, lines);
 }
 
 function createView(store, model, parts, data) {

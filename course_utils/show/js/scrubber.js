@@ -1,4 +1,5 @@
 import { fitCanvas, h } from './dom.js';
+import { createFooter } from './footer.js';
 import { number, seconds } from './format.js';
 import { bindKeys } from './keys.js';
 import { createShell } from './shell.js';
@@ -60,7 +61,7 @@ export async function scrubber(root, data) {
     legend.element,
     stage.stage,
     magnifier.element,
-    createFooter(model),
+    footer(model.data, model.runs),
   );
   const redraw = () => {
     strip.draw();
@@ -630,40 +631,20 @@ function connectKeys(model, strip) {
   });
 }
 
-function createFooter({ data, runs }) {
-  const item = (names, text) =>
-    h(
-      'li',
-      {},
-      names.map((name) => h('kbd', {}, name)),
-      ' ',
-      text,
-    );
-  return h(
-    'footer',
-    {},
-    h('p', {}, data.note),
-    h(
-      'details',
-      {},
-      h('summary', {}, 'Keys and pointer'),
-      h(
-        'ul',
-        {},
-        item(['\u2190', '\u2192'], 'one pass back or on; with Shift, five'),
-        item(['PgDn', 'PgUp'], 'before the first pass; after the last'),
-        item(['P'], 'run the passes, pause'),
-        item(['Space'], 'play, pause the sound'),
-        item(['O'], 'the original, and back'),
-        item(['T', 'R'], 'this pass; the result'),
-        runs.length > 1 ? item(['A', 'B'], 'hear and measure run A or B') : null,
-        item(['L'], 'loop'),
-        item(['Home'], 'sound back to the start'),
-        item(['[', ']'], 'start and end of the loop at the playhead'),
-        h('li', {}, 'In the magnifier, the arrows move the cell; on the grid, the playhead.'),
-        h('li', {}, 'Point at the grid to magnify, click to go there in the sound, drag to loop a stretch.'),
-      ),
-    ),
-    h('details', {}, h('summary', {}, 'Description in words'), h('p', {}, data.alt)),
-  );
+function footer(data, runs) {
+  const lines = [
+    [['\u2190', '\u2192'], 'one pass back or on; with Shift, five'],
+    [['PgDn', 'PgUp'], 'before the first pass; after the last'],
+    [['P'], 'run the passes, pause'],
+    [['Space'], 'play, pause the sound'],
+    [['O'], 'the original, and back'],
+    [['T', 'R'], 'this pass; the result'],
+    runs.length > 1 ? [['A', 'B'], 'hear and measure run A or B'] : null,
+    [['L'], 'loop'],
+    [['Home'], 'sound back to the start'],
+    [['[', ']'], 'start and end of the loop at the playhead'],
+    'In the magnifier, the arrows move the cell; on the grid, the playhead.',
+    'Point at the grid to magnify, click to go there in the sound, drag to loop a stretch.',
+  ];
+  return createFooter(data, lines, { title: 'Keys and pointer' });
 }

@@ -1,9 +1,8 @@
 import { h, svg } from './dom.js';
 import { browserContext, Engine } from './engine.js';
 import { clock } from './format.js';
-import { fitFrame, hideTwin, shareSilence } from './frame.js';
+import { fitFrame, followPage, hideTwin, shareSilence } from './frame.js';
 import { createStore } from './store.js';
-import { watchTheme } from './theme.js';
 import { toFloat, unpackTracks } from './tracks.js';
 
 // What every player of the course has: a title, a play button, a clock, a loop switch, a line for messages, one engine
@@ -38,13 +37,7 @@ export async function createShell(root, data, initial = {}, unpack = unpackTrack
     ...initial,
   });
   const parts = buildShell(root, data);
-  watchTheme((theme) => {
-    document.documentElement.dataset.theme = theme;
-    store.set({ theme });
-  });
-  const measure = () => store.set({ width: parts.body.clientWidth });
-  new ResizeObserver(measure).observe(parts.body);
-  measure();
+  followPage(store, parts.body);
   fitFrame();
   hideTwin(data.twin, data.alt);
 

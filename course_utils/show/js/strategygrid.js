@@ -1,5 +1,6 @@
 import { createBlind } from './blind.js';
 import { fitCanvas, h, svg } from './dom.js';
+import { createFooter } from './footer.js';
 import { seconds } from './format.js';
 import { bindKeys } from './keys.js';
 import { unpackLossy } from './lossy.js';
@@ -176,36 +177,16 @@ function drawStrip(g, { codebooks, frames, generate }, width, ink) {
 }
 
 function footer(data) {
-  const item = (names, text) =>
-    h(
-      'li',
-      {},
-      names.map((name) => h('kbd', {}, name)),
-      ' ',
-      text,
-    );
-  return h(
-    'footer',
-    {},
-    h('p', {}, data.note),
-    h(
-      'details',
-      {},
-      h('summary', {}, 'Keys'),
-      h(
-        'ul',
-        {},
-        item(['\u2190', '\u2192'], 'the player before or after'),
-        item(['\u2191', '\u2193'], 'the same prompt on the other clip'),
-        item(['1', '\u2026', '9'], 'that player of the row'),
-        item(['Space'], 'play, pause'),
-        item(['L'], 'loop'),
-        item(['Home'], 'back to the start'),
-        item(['[', ']'], 'start and end of the loop at the playhead'),
-        data.abx ? item(['A', 'B', 'X'], 'hear it, during the blind test') : null,
-        h('li', {}, `Click a waveform to go there. All sounds last ${seconds(data.seconds, 1)}.`),
-      ),
-    ),
-    h('details', {}, h('summary', {}, 'Description in words'), h('p', {}, data.alt)),
-  );
+  const lines = [
+    [['\u2190', '\u2192'], 'the player before or after'],
+    [['\u2191', '\u2193'], 'the same prompt on the other clip'],
+    [['1', '\u2026', '9'], 'that player of the row'],
+    [['Space'], 'play, pause'],
+    [['L'], 'loop'],
+    [['Home'], 'back to the start'],
+    [['[', ']'], 'start and end of the loop at the playhead'],
+    data.abx ? [['A', 'B', 'X'], 'hear it, during the blind test'] : null,
+    `Click a waveform to go there. All sounds last ${seconds(data.seconds, 1)}.`,
+  ];
+  return createFooter(data, lines);
 }

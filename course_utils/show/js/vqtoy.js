@@ -1,9 +1,9 @@
 import { h } from './dom.js';
+import { createFooter } from './footer.js';
 import { number } from './format.js';
-import { fitFrame, hideTwin } from './frame.js';
+import { fitFrame, followPage, hideTwin } from './frame.js';
 import { bindKeys } from './keys.js';
 import { createStore } from './store.js';
-import { watchTheme } from './theme.js';
 import { countsOf, entropy, means, meanSquare, nearest, residuals, startEntries, unpackPoints } from './vq.js';
 import { boundsOf, drawHistory, drawPlane, drawShares, mapping } from './vqplot.js';
 
@@ -20,13 +20,7 @@ export async function vqtoy(root, data) {
   const view = createView({ store, model, parts, data, points });
   const motion = createMotion({ store, model, view });
   connect({ root, store, model, motion, parts, data });
-  watchTheme((theme) => {
-    document.documentElement.dataset.theme = theme;
-    store.set({ theme });
-  });
-  const measure = () => store.set({ width: parts.body.clientWidth });
-  new ResizeObserver(measure).observe(parts.body);
-  measure();
+  followPage(store, parts.body);
   view.redraw();
   fitFrame();
   hideTwin(data.twin);
@@ -156,55 +150,36 @@ function build(root, data, store, model) {
 }
 
 function footer(data, table) {
-  const item = (names, text) =>
-    h(
-      'li',
-      {},
-      names.map((name) => h('kbd', {}, name)),
-      ' ',
-      text,
-    );
-  return h(
-    'footer',
+  const more = h(
+    'details',
     {},
+    h('summary', {}, 'Entries as a table'),
     h(
-      'details',
-      {},
-      h('summary', {}, 'Keys'),
+      'table',
+      { class: 'vq-table' },
       h(
-        'ul',
+        'thead',
         {},
-        item(['S'], 'one step of k-means'),
-        item(['R'], 'run, stop'),
-        item(['N'], 'new start'),
-        item(['L'], 'what is left over'),
-        item(['M'], 'magnify what is left over'),
-        item(['Tab'], 'to the entries, and from one to the next'),
-        item(['\u2190', '\u2191', '\u2193', '\u2192'], 'move the entry; with Shift in small steps'),
-        item(['Page\u2191', 'Page\u2193'], 'entry before, entry after'),
-      ),
-    ),
-    h(
-      'details',
-      {},
-      h('summary', {}, 'Entries as a table'),
-      h(
-        'table',
-        { class: 'vq-table' },
         h(
-          'thead',
+          'tr',
           {},
-          h(
-            'tr',
-            {},
-            ['entry', ...data.axes, 'points', 'share'].map((name) => h('th', { scope: 'col' }, name)),
-          ),
+          ['entry', ...data.axes, 'points', 'share'].map((name) => h('th', { scope: 'col' }, name)),
         ),
-        table,
       ),
+      table,
     ),
-    h('details', {}, h('summary', {}, 'Description in words'), h('p', {}, data.alt)),
   );
+  const lines = [
+    [['S'], 'one step of k-means'],
+    [['R'], 'run, stop'],
+    [['N'], 'new start'],
+    [['L'], 'what is left over'],
+    [['M'], 'magnify what is left over'],
+    [['Tab'], 'to the entries, and from one to the next'],
+    [['\u2190', '\u2191', '\u2193', '\u2192'], 'move the entry; with Shift in small steps'],
+    [['Page\u2191', 'Page\u2193'], 'entry before, entry after'],
+  ];
+  return createFooter(data, lines, { more });
 }
 
 // Three or four figures that count, whatever the size: 0.01234, 1.234 x 10^-6.
