@@ -152,6 +152,20 @@ def vampnet(
 
 
 @app.command()
+def amt(
+    folder: RunFolder = RUNS / "amt",
+    steps: Annotated[int | None, typer.Option(help="Steps in all (default: the recipe's).")] = None,
+    stop_after: Annotated[int | None, typer.Option(help="Stop this call after so many steps.")] = None,
+) -> None:
+    """Train the course's Anticipatory Music Transformer on Freedoom's pieces and composed songs."""
+    from course_utils.train.anticipation import MusicRecipe, MusicTraining
+    from course_utils.train.music import held_out_pieces, training_pieces
+
+    recipe = MusicRecipe() if steps is None else MusicRecipe(steps=steps)
+    typer.echo(MusicTraining(folder, training_pieces(), held_out_pieces(), recipe).go(stop_after))
+
+
+@app.command()
 def export(
     folder: RunFolder = RUNS / "codec",
     corpus_folder: CorpusFolder = RUNS / "corpus",
@@ -179,6 +193,19 @@ def export_vampnet(
 
     run = folder or RUNS / f"vampnet-{stage}"
     typer.echo(f"wrote {export_network(run, stage, Tokens(tokens_folder), hardware, notes)}")
+
+
+@app.command()
+def export_amt(
+    folder: RunFolder = RUNS / "amt",
+    hardware: Annotated[str, typer.Option(help="What it was trained on, in words, for the card.")] = "not stated",
+    notes: Annotated[str, typer.Option(help="What else the card should say of the training.")] = "",
+) -> None:
+    """Put the averaged network of a run into data/models/amt-course, in half precision."""
+    from course_utils.train.export import export_music
+    from course_utils.train.music import story, training_pieces
+
+    typer.echo(f"wrote {export_music(folder, story(training_pieces()), hardware, notes)}")
 
 
 @app.command()
@@ -214,6 +241,30 @@ def token_card(
     cards = make_cards(fit_baselines(Tokens(tokens_folder)), load_codec("course"), typer.echo)
     enter_in_manifest()
     typer.echo(json.dumps({name: card["floor"] for name, card in cards.items()}, indent=1))
+
+
+@app.command()
+def lakh(
+    folder: Annotated[Path, typer.Argument(help="Folder of MIDI files, with any folders in it.")],
+    out: Annotated[Path, typer.Option(help="Folder for the shards and the report; a stopped run goes on from it.")],
+    workers: Annotated[int | None, typer.Option(help="Processes (default: one for each core).")] = None,
+    copies: Annotated[int, typer.Option(min=0, help="Copies of each piece in the training sequences; 0: none.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Of the copies' controls and order.")] = 0,
+    shard_files: Annotated[int, typer.Option(min=1, help="MIDI files in a shard.")] = 200,
+) -> None:
+    """Tokenise a folder of MIDI files of any size; broken ones are counted, listed and left out."""
+    from course_utils.train.lakh import CorpusError, tokenise
+
+    try:
+        report = tokenise(folder, out, workers, copies, seed, shard_files, typer.echo)
+    except CorpusError as error:
+        typer.echo(f"Error: {error}", err=True)
+        raise typer.Exit(1) from error
+    except KeyboardInterrupt:
+        typer.echo(f"Stopped. What is done stays in {out}: the same command goes on from there", err=True)
+        raise typer.Exit(130) from None
+    typer.echo(json.dumps(report, indent=1))
+    typer.echo(f"files left out, each with the reason: {out / 'left_out.tsv'}")
 
 
 if __name__ == "__main__":

@@ -10,6 +10,8 @@ from typing import Any
 
 import torch
 
+from course_utils.amt.checkpoint import write_folder
+from course_utils.amt.network import AMT, AMTConfig
 from course_utils.codec.load import save_course_codec
 from course_utils.codec.network import CourseCodecConfig, CourseCodecNetwork
 from course_utils.paths import data_folder
@@ -30,15 +32,8 @@ def export_codec(run: Path, corpus: Corpus, hardware: str, notes: str = "") -> P
     state = torch.load(run / "best.pt", map_location="cpu", weights_only=True)
     network = CourseCodecNetwork(CourseCodecConfig(**state["network_config"]))
     network.load_state_dict(state["network"])
-    recipe = json.loads(state["recipe"])
-    story = {
-        "steps": f"{state['step']} joint, {state.get('adversarial_step', 0)} adversarial",
-        "data": corpus.story(),
-        "hardware": hardware,
-        **({"notes": notes} if notes else {}),
-        "seed": recipe["seed"],
-        "recipe": {key: value for key, value in recipe.items() if key != "network"},
-    }
+    steps = f"{state['step']} joint, {state.get('adversarial_step', 0)} adversarial"
+    story = _story(state, steps, corpus.story(), hardware, notes)
     path = data_folder() / "models" / "course-codec" / "weights.safetensors"
     save_course_codec(path, network, training=json.dumps(story))
     enter_in_manifest()
@@ -51,27 +46,52 @@ def export_network(run: Path, stage: str, tokens: Tokens, hardware: str, notes: 
     stage: "coarse", "fine" or "causal". What travels in the metadata is as in `export_codec`, and the codec's hash.
     Raises FileNotFoundError when the run has no ema.pt.
     """
-    if not (run / "ema.pt").exists():
-        raise FileNotFoundError(f"no ema.pt in {run}: train first, with `python -m course_utils.train vampnet {stage}`")
-    state = torch.load(run / "ema.pt", map_location="cpu", weights_only=True)
+    state = _averaged(run, f"vampnet {stage}")
     config = VampNetConfig(**state["network_config"])
     network = VampNet(config, torch.zeros(config.codebooks, config.vocabulary, config.entry_dim))
     network.load_state_dict(state["network"])
-    recipe = json.loads(state["recipe"])
-    story = {
-        "steps": state["step"],
-        **({"forked": f"off the coarse model's run at step {state['forked']}"} if state["forked"] else {}),
-        "data": tokens.story(),
-        "hardware": hardware,
-        **({"notes": notes} if notes else {}),
-        "seed": recipe["seed"],
-        "recipe": {key: value for key, value in recipe.items() if key != "network"},
-    }
+    story = _story(state, state["step"], tokens.story(), hardware, notes)
     path = data_folder() / "models" / f"vampnet-{stage}" / "weights.safetensors"
     path.parent.mkdir(parents=True, exist_ok=True)
     save_course_network(path, network, training=json.dumps(story), codec_sha256=state["codec_sha256"])
     enter_in_manifest()
     return path
+
+
+def export_music(run: Path, data: str, hardware: str, notes: str = "") -> Path:
+    """Write data/models/amt-course, in the layout that transformers reads too, from a run's ema.pt; as the others.
+
+    data: the music it was trained on, in words. Raises FileNotFoundError when the run has no ema.pt.
+    """
+    state = _averaged(run, "amt")
+    network = AMT(AMTConfig(**state["network_config"]))
+    network.load_state_dict(state["network"])
+    folder = data_folder() / "models" / "amt-course"
+    write_folder(
+        folder, network, metadata={"training": json.dumps(_story(state, state["step"], data, hardware, notes))}
+    )
+    enter_in_manifest()
+    return folder
+
+
+def _averaged(run: Path, command: str) -> dict[str, Any]:
+    if not (run / "ema.pt").exists():
+        raise FileNotFoundError(f"no ema.pt in {run}: train first, with `python -m course_utils.train {command}`")
+    return torch.load(run / "ema.pt", map_location="cpu", weights_only=True)
+
+
+def _story(state: dict[str, Any], steps: int | str, data: str, hardware: str, notes: str) -> dict[str, Any]:
+    """How a checkpoint came about, for the file's metadata and the card."""
+    recipe = json.loads(state["recipe"])
+    return {
+        "steps": steps,
+        **({"forked": f"off the coarse model's run at step {state['forked']}"} if state.get("forked") else {}),
+        "data": data,
+        "hardware": hardware,
+        **({"notes": notes} if notes else {}),
+        "seed": recipe["seed"],
+        "recipe": {key: value for key, value in recipe.items() if key != "network"},
+    }
 
 
 def enter_in_manifest() -> None:
