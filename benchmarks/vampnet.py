@@ -20,9 +20,9 @@ from torch import Tensor
 
 from benchmarks.baselines import vampnet as authors
 from benchmarks.table import Row, interleaved_seconds, machine
+from course_utils.linear import linear
 from course_utils.vampnet import Decoded, DecodeSettings, VampNet, VampNetConfig, decode, masked_counts
 from course_utils.vampnet.decoding import one_pass
-from course_utils.linear import linear
 
 COURSE, FINE = VampNetConfig(), VampNetConfig(codebooks=9, conditioning=4)
 OFFICIAL = VampNetConfig(width=1280, layers=20, heads=20)

@@ -1,0 +1,340 @@
+"""Three things to do with a piece: accompany its melody, fill a gap in it, continue it.
+
+A piece is a list of parts. One of them is the melody, chosen by name, by number, or by looking for the part that sings:
+highest, one note at a time, most of the time.
+Source: the tasks, 20 s with 5 s of prompt, are those of the human evaluation in Thickstun et al. 2023
+(arXiv 2306.08620, section 5); the choice of the melody is ours, after the skyline rule of Uitdenbogerd and Zobel 1999.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import mido
+import numpy as np
+from numpy.typing import NDArray
+
+from course_utils.amt import token_lists, vocab
+from course_utils.amt.events import instrument_name
+from course_utils.amt.generate import Generated, GenerateError, generate
+from course_utils.amt.midi import read_midi
+from course_utils.amt.network import AMT
+from course_utils.amt.vocab import Triples
+
+SINGING_NAMES = ("melody", "vocal", "voice", "lead", "sing", "solo")
+FEWEST_NOTES = 4  # of a part that can be a melody
+OVERLAP_TICKS = 5
+
+
+class MelodyError(GenerateError):
+    """The melody that was asked for is not there, or none can be found."""
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """What one instrument plays, in one track of a file."""
+
+    number: int  # from 0, in the order of the file
+    name: str  # of the track; the instrument's where the file gives none
+    instrument: int  # 0 to 127, or 128 for drums
+    events: Triples  # int64 [N, 3], in order of time
+
+    @property
+    def label(self) -> str:
+        """Number, name and instrument in words."""
+        played = instrument_name(self.instrument)
+        return f"{self.number} {self.name}" + ("" if played == self.name else f" ({played})")
+
+
+@dataclass(frozen=True, eq=False)
+class Melody:
+    """The part taken for the melody, and why."""
+
+    part: Part
+    why: str
+
+
+# --- parts ------------------------------------------------------------------------------------------------------------
+
+
+def parts_of(piece: Triples | str | os.PathLike[str] | mido.MidiFile) -> list[Part]:
+    """The parts of a piece: of a MIDI file one for each track and instrument, of events one for each instrument.
+
+    Rests and controls are left out. Raises MidiError for a file that cannot be read, GenerateError for a piece
+    without notes.
+    """
+    if not isinstance(piece, str | os.PathLike | mido.MidiFile):
+        found = _by_instrument(vocab.as_triples(piece))
+    else:
+        midi = piece if isinstance(piece, mido.MidiFile) else _opened(piece)
+        silent = [_without_notes(track) for track in midi.tracks]
+        found = [
+            (track.name.strip(), instrument, events)
+            for number, track in enumerate(midi.tracks)
+            for _, instrument, events in _by_instrument(_track_alone(midi, silent, number))
+        ]
+    if not found:
+        raise GenerateError("the piece has no notes: there is nothing to go by")
+    return [
+        Part(number, name or instrument_name(instrument), instrument, events)
+        for number, (name, instrument, events) in enumerate(found)
+    ]
+
+
+def _by_instrument(tokens: Triples) -> list[tuple[str, int, Triples]]:
+    events, _ = token_lists.split(token_lists.unpad(tokens))
+    events = token_lists.sort(events)
+    numbers = token_lists.instrument_of(events)
+    return [("", number, events[numbers == number]) for number in token_lists.instruments(events)]
+
+
+def _opened(path: str | os.PathLike[str]) -> mido.MidiFile:
+    read_midi(path)  # says clearly what is wrong with a file
+    return mido.MidiFile(path, clip=True)
+
+
+def _track_alone(midi: mido.MidiFile, silent: list[mido.MidiTrack], number: int) -> Triples:
+    """The events of one track, with tempo and programs as all tracks set them."""
+    if not any(message.type == "note_on" for message in midi.tracks[number]):
+        return vocab.as_triples([])
+    tracks = [*silent[:number], midi.tracks[number], *silent[number + 1 :]]
+    return read_midi(mido.MidiFile(type=midi.type, ticks_per_beat=midi.ticks_per_beat, tracks=tracks))
+
+
+def _without_notes(track: mido.MidiTrack) -> mido.MidiTrack:
+    """Only what sets the tempo, an instrument, or the port of a track, at the same times."""
+    kept, wait = mido.MidiTrack(), 0
+    for message in track:
+        wait += message.time
+        if message.type in ("set_tempo", "program_change", "midi_port"):
+            kept.append(message.copy(time=wait))
+            wait = 0
+    return kept
+
+
+def joined(parts: Sequence[Part]) -> Triples:
+    """All parts as one list of events in order of time."""
+    return token_lists.sort(np.concatenate([vocab.as_triples([]), *(part.events for part in parts)]))
+
+
+# --- the melody -------------------------------------------------------------------------------------------------------
+
+
+def choose_melody(parts: Sequence[Part], melody: str | int = "auto") -> Melody:
+    """The melody among the parts: "auto", a part's number, or (part of) a track's or an instrument's name.
+
+    Raises MelodyError when there is none, naming the parts there are.
+    """
+    if isinstance(melody, str) and melody.strip().lower() == "auto":
+        return _sings_most(parts)
+    if isinstance(melody, int) or melody.strip().isdigit():
+        found = [part for part in parts if part.number == int(melody)]
+    else:
+        wanted = melody.strip().lower()
+        names = [(part, (part.name.lower(), instrument_name(part.instrument).lower())) for part in parts]
+        found = [part for part, own in names if wanted in own] or [
+            part for part, own in names if wanted and any(wanted in name for name in own)
+        ]
+    if not found:
+        raise MelodyError(f"there is no part {melody!r}; there are: {_labels(parts)}")
+    return Melody(max(found, key=lambda part: len(part.events)), f"asked for: {melody}")
+
+
+def _labels(parts: Sequence[Part]) -> str:
+    return "; ".join(part.label for part in parts)
+
+
+def _sings_most(parts: Sequence[Part]) -> Melody:
+    pitched = [part for part in parts if part.instrument != vocab.DRUMS]
+    if not pitched:
+        raise MelodyError("there are only drums, and a melody needs pitches: name the drums to accompany them")
+    able = [part for part in pitched if len(part.events) >= FEWEST_NOTES] or pitched
+    marks = {part.number: singing(part, pitched) for part in able}
+    best = max(able, key=lambda part: marks[part.number].total)
+    return Melody(best, f"{best.label}: {marks[best.number]}")
+
+
+@dataclass(frozen=True)
+class Singing:
+    """How much a part is like a melody; shares from 0 to 1."""
+
+    highest: float  # of its notes: nothing higher begins or sounds then
+    single: float  # of its notes: it plays no other at that moment
+    present: float  # of the seconds of the piece: it begins a note
+    named: bool  # its track says that it sings
+
+    @property
+    def total(self) -> float:
+        """The product of the shares, twice that for a telling name."""
+        return self.highest * self.single * self.present * (2 if self.named else 1)
+
+    def __str__(self) -> str:
+        said = ", and its name says so" if self.named else ""
+        return (
+            f"the highest in {self.highest:.0%} of its notes, alone in {self.single:.0%}, "
+            f"there in {self.present:.0%} of the seconds{said}"
+        )
+
+
+def singing(part: Part, pitched: Sequence[Part]) -> Singing:
+    """How much a part is like a melody, among the pitched parts of a piece (itself included)."""
+    everything = joined(pitched)
+    at, pitch = vocab.onsets(part.events), token_lists.pitch_of(part.events)
+    top, _ = _sounding(everything, at)
+    _, voices = _sounding(part.events, at)
+    length = max(vocab.onsets(everything).max() // vocab.TIME_RESOLUTION + 1, 1)
+    present = len(np.unique(at // vocab.TIME_RESOLUTION)) / length
+    named = any(word in part.name.lower() for word in SINGING_NAMES)
+    return Singing(float((pitch >= top).mean()), float((voices == 1).mean()), float(present), named)
+
+
+def _sounding(events: Triples, at: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The highest pitch that begins or sounds at each tick, and how many notes do, both int64 [N].
+
+    A note that ends within 50 ms does not count: lines overlap a little.
+    """
+    begin, pitch = vocab.onsets(events), token_lists.pitch_of(events)
+    end = np.maximum(begin + vocab.durations(events) - OVERLAP_TICKS, begin + 1)
+    top, voices = np.empty_like(at), np.empty_like(at)
+    for first in range(0, len(at), 256):  # a few at a time: long pieces have many notes
+        some = slice(first, first + 256)
+        sounds = (begin <= at[some, None]) & (at[some, None] < end)  # [256, notes]
+        top[some], voices[some] = np.where(sounds, pitch, -1).max(1), sounds.sum(1)
+    return top, voices
+
+
+# --- the three tasks --------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, eq=False)
+class Made:
+    """A piece of music made from another; all times count from the beginning of the excerpt."""
+
+    task: str  # "accompaniment", "infilling" or "continuation"
+    events: Triples  # everything to be heard, in order of time
+    given: Triples  # what was given and is heard: prompt, melody, the rest around a gap
+    new: Triples  # what was sampled
+    original: Triples  # the excerpt as it was
+    span: tuple[float, float]  # s, from where to where was sampled
+    melody: Melody | None
+    generated: Generated
+
+
+def accompany(
+    model: AMT,
+    piece: Triples | Sequence[Part],
+    melody: str | int = "auto",
+    *,
+    start: float = 0.0,
+    duration: float = 20.0,
+    prompt: float = 5.0,
+    **options: Any,
+) -> Made:
+    """Sample a new accompaniment to the melody of an excerpt, after `prompt` seconds of the piece's own.
+
+    start, duration, prompt: seconds. options: those of `generate`. Raises MelodyError as `choose_melody`, and
+    GenerateError for an excerpt without notes, or in which the melody is silent.
+    """
+    parts = _parts(piece)
+    _check_prompt(prompt, duration)
+    original = cut(joined(parts), start, duration)
+    # What sings best is sought among the parts that play in the excerpt; a part asked for by name, among all.
+    chosen = choose_melody(within(parts, start, duration) if melody == "auto" else parts, melody)
+    try:
+        sung = cut(_numbered(parts, chosen.part.number).events, start, duration)
+    except GenerateError as error:
+        raise MelodyError(f"the melody ({chosen.part.label}) is silent there: {error}") from error
+    others = joined([part for part in parts if part.number != chosen.part.number])
+    inputs = _before(cut(others, start, duration, empty=True), prompt)
+    made = generate(model, prompt, duration, inputs, vocab.as_controls(sung), **options)
+    given = token_lists.combine(inputs, vocab.as_controls(sung))
+    events = token_lists.combine(made.events, vocab.as_controls(sung))
+    return Made("accompaniment", events, given, made.new, original, (prompt, duration), chosen, made)
+
+
+def infill(
+    model: AMT,
+    piece: Triples | Sequence[Part],
+    gap: tuple[float, float],
+    *,
+    start: float = 0.0,
+    duration: float = 20.0,
+    **options: Any,
+) -> Made:
+    """Empty the gap, from and to in seconds of the excerpt, and sample what could stand there.
+
+    What comes after the gap is known beforehand. Other arguments and errors as `accompany`.
+    """
+    original = cut(joined(_parts(piece)), start, duration)
+    begin, end = gap
+    if not 0 <= begin < end <= duration:
+        raise GenerateError(f"the gap must lie within the {duration:g} s of the excerpt, not from {begin} to {end}")
+    at = vocab.onsets(original)
+    inputs = original[(at < vocab.ticks(begin)) | (at >= vocab.ticks(end))]
+    made = generate(model, begin, end, inputs, **options)
+    return Made("infilling", made.events, inputs, made.new, original, (begin, end), None, made)
+
+
+def continue_piece(
+    model: AMT,
+    piece: Triples | Sequence[Part],
+    *,
+    start: float = 0.0,
+    duration: float = 20.0,
+    prompt: float = 5.0,
+    **options: Any,
+) -> Made:
+    """Sample on from the first `prompt` seconds of an excerpt to its end. Arguments and errors as `accompany`."""
+    _check_prompt(prompt, duration)
+    original = cut(joined(_parts(piece)), start, duration)
+    inputs = _before(original, prompt)
+    if prompt > 0 and not len(inputs):
+        raise GenerateError(f"no note begins in the {prompt:g} s of the prompt: there is nothing to continue")
+    made = generate(model, prompt, duration, inputs, **options)
+    return Made("continuation", made.events, inputs, made.new, original, (prompt, duration), None, made)
+
+
+def _parts(piece: Triples | Sequence[Part]) -> Sequence[Part]:
+    return parts_of(piece) if isinstance(piece, np.ndarray) or not len(piece) else piece
+
+
+def _numbered(parts: Sequence[Part], number: int) -> Part:
+    return next(part for part in parts if part.number == number)
+
+
+def _check_prompt(prompt: float, duration: float) -> None:
+    if not 0 <= prompt < duration:
+        raise GenerateError(f"the prompt must be shorter than the {duration:g} s of the excerpt, not {prompt:g} s")
+
+
+def cut(events: Triples, start: float, duration: float, empty: bool = False) -> Triples:
+    """The events that begin within `duration` seconds from `start` on, with times counted from there.
+
+    Notes that would sound on behind it end with it. Raises GenerateError for an impossible stretch, and, unless
+    `empty` is allowed, for one in which no note begins.
+    """
+    if not (0 <= start < float("inf") and 0 < duration < float("inf")):
+        raise GenerateError(
+            f"an excerpt has a start from 0 on and a duration above 0, in seconds; not {start}, {duration}"
+        )
+    first, last = vocab.ticks(start), vocab.ticks(start + duration)
+    found = token_lists.clip(events, first, last - 1, clip_duration=False)
+    if not len(found) and not empty:
+        at = vocab.onsets(events)
+        there = f"notes begin from {vocab.seconds(at.min()):g} to {vocab.seconds(at.max()):g} s" if len(at) else "none"
+        raise GenerateError(f"no note begins between {start:g} and {start + duration:g} s ({there}): cut elsewhere")
+    # At least a tick is left of each, because the last of them begins before the end.
+    return token_lists.translate(token_lists.clip(found, first, last), -first)
+
+
+def within(parts: Sequence[Part], start: float, duration: float) -> list[Part]:
+    """The parts that begin a note in an excerpt, each with what it plays there, times counted from its beginning."""
+    cuts = [replace(part, events=cut(part.events, start, duration, empty=True)) for part in parts]
+    return [part for part in cuts if len(part.events)]
+
+
+def _before(events: Triples, prompt: float) -> Triples:
+    return events[vocab.onsets(events) < vocab.ticks(prompt)]

@@ -1,0 +1,207 @@
+"""Parts, the melody among them, excerpts, and the three tasks; and what is said about bad input."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import mido
+import numpy as np
+import pytest
+import torch
+
+from course_utils.amt import token_lists, vocab
+from course_utils.amt.accompany import (
+    MelodyError,
+    Part,
+    accompany,
+    choose_melody,
+    continue_piece,
+    cut,
+    infill,
+    joined,
+    parts_of,
+    singing,
+)
+from course_utils.amt.generate import GenerateError
+from course_utils.amt.network import AMT, AMTConfig
+from course_utils.amt.vocab import Triples, as_triples, onsets
+
+FLUTE, PIANO, BASS = 73, 0, 32
+
+
+def model() -> AMT:
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        return AMT(AMTConfig(context=190, width=8, layers=1, heads=1)).eval().requires_grad_(False)
+
+
+def notes(*rows: tuple[float, float, int, int]) -> Triples:
+    return as_triples([[round(100 * t), 10_000 + round(100 * d), 11_000 + 128 * i + p] for t, d, p, i in rows])
+
+
+def piece() -> Triples:
+    """30 s: a flute above, chords of a piano, a bass, drums."""
+    beats = np.arange(0, 30, 0.5).tolist()
+    rows = [(t, 0.45, 76 + round(2 * t) % 5, FLUTE) for t in beats]
+    rows += [(t, 0.5, p, PIANO) for t in beats[::2] for p in (60, 64, 67)]
+    rows += [(t, 0.9, 36, BASS) for t in beats[::2]]
+    rows += [(t, 0.1, 38, vocab.DRUMS) for t in beats]
+    return token_lists.sort(notes(*rows))
+
+
+# --- parts and melody -------------------------------------------------------------------------------------------------
+
+
+def test_events_have_one_part_an_instrument() -> None:
+    parts = parts_of(piece())
+    assert sorted(part.instrument for part in parts) == [PIANO, BASS, FLUTE, vocab.DRUMS]
+    assert [part.number for part in parts] == [0, 1, 2, 3]
+    assert sorted(map(tuple, joined(parts).tolist())) == sorted(map(tuple, piece().tolist()))
+
+
+def midi(*tracks: tuple[str, int, list[int]], tempo: int = 500_000) -> mido.MidiFile:
+    """A file of a tempo track and one for each (name, program, pitches), a beat each."""
+    file = mido.MidiFile(ticks_per_beat=480)
+    head = mido.MidiTrack([mido.MetaMessage("set_tempo", tempo=tempo, time=0)])
+    file.tracks.append(head)
+    for channel, (name, program, pitches) in enumerate(tracks):
+        track = mido.MidiTrack([mido.MetaMessage("track_name", name=name, time=0)])
+        track.append(mido.Message("program_change", channel=channel, program=program, time=0))
+        for pitch in pitches:
+            track.append(mido.Message("note_on", channel=channel, note=pitch, velocity=80, time=0))
+            track.append(mido.Message("note_off", channel=channel, note=pitch, time=480))
+        file.tracks.append(track)
+    return file
+
+
+def test_tracks_of_a_file_are_parts_with_their_names(tmp_path: Path) -> None:
+    file = midi(("Vocals", 0, [72, 74, 76, 77]), ("Keys", 0, [60, 60]), ("", BASS, [40]), tempo=250_000)
+    parts = parts_of(file)
+    assert [part.name for part in parts[:2]] == ["Vocals", "Keys"]
+    assert [len(part.events) for part in parts] == [4, 2, 1]
+    assert onsets(parts[0].events).tolist() == [0, 25, 50, 75]  # the tempo of another track counts
+    file.save(tmp_path / "a.mid")
+    again = parts_of(tmp_path / "a.mid")
+    assert [part.label for part in again] == [part.label for part in parts]
+
+
+def test_the_highest_line_is_the_melody_and_it_is_said_why() -> None:
+    chosen = choose_melody(parts_of(piece()))
+    assert chosen.part.instrument == FLUTE
+    assert "highest in 100% of its notes, alone in 100%, there in 100%" in chosen.why
+
+
+def test_high_chords_are_no_melody_and_neither_are_a_few_high_notes() -> None:
+    line = notes(*((t / 2, 0.4, 67 + t % 3, FLUTE) for t in range(40)))
+    chords = notes(*((float(t), 0.9, p, PIANO) for t in range(20) for p in (60, 64, 72)))
+    bells = notes((3.0, 1, 100, 14), (9.0, 1, 100, 14))
+    parts = parts_of(np.concatenate([line, chords, bells]))
+    assert choose_melody(parts).part.instrument == FLUTE
+    marks = {part.instrument: singing(part, parts) for part in parts}
+    assert marks[PIANO].single == 0
+    assert marks[14].present == pytest.approx(0.1)
+
+
+def test_a_name_that_says_so_counts() -> None:
+    parts = parts_of(midi(("strings", 48, [70] * 8), ("Lead vocal", 48, [70] * 8)))
+    assert choose_melody(parts).part.name == "Lead vocal"
+
+
+@pytest.mark.parametrize(
+    ("asked", "instrument"), [("flute", FLUTE), ("Acoustic Bass", BASS), (0, PIANO), ("drums", 128)]
+)
+def test_a_melody_by_name_or_number(asked: str | int, instrument: int) -> None:
+    parts = sorted(parts_of(piece()), key=lambda part: part.instrument)
+    parts = [Part(number, p.name, p.instrument, p.events) for number, p in enumerate(parts)]
+    assert choose_melody(parts, asked).part.instrument == instrument
+
+
+def test_melodies_that_are_not_there() -> None:
+    with pytest.raises(MelodyError, match=r"no part 'kazoo'; there are: 0 .*; 3 "):
+        choose_melody(parts_of(piece()), "kazoo")
+    with pytest.raises(MelodyError, match="no part 9"):
+        choose_melody(parts_of(piece()), 9)
+    with pytest.raises(MelodyError, match="only drums, and a melody needs pitches"):
+        choose_melody(parts_of(notes((0, 1, 38, vocab.DRUMS))))
+
+
+# --- the three tasks --------------------------------------------------------------------------------------------------
+
+
+def test_an_accompaniment_keeps_the_melody_and_the_prompt_only() -> None:
+    made = accompany(model(), piece(), start=5, duration=10, prompt=3, max_events=40, seed=1)
+    flute = cut(piece()[token_lists.instrument_of(piece()) == FLUTE], 5, 10)
+    heard = {tuple(row) for row in made.events.tolist()}
+    assert heard >= {tuple(row) for row in flute.tolist()}
+    old = {tuple(row) for row in made.original.tolist()} - {tuple(row) for row in flute.tolist()}
+    kept = heard & old
+    assert {row for row in old if row[0] < 300} <= kept
+    assert all(row[0] < 300 for row in kept - {tuple(row) for row in made.new.tolist()})
+    assert made.melody is not None
+    assert made.melody.part.instrument == FLUTE
+    assert (np.diff(onsets(made.events)) >= 0).all()
+    assert len(made.events) == len(made.given) + len(made.new)
+    assert len(made.given) == len(flute) + sum(row[0] < 300 for row in old)  # nothing is there twice
+    assert vocab.is_control(made.generated.arrangement).sum() >= len(flute) // 2
+
+
+def test_an_infilling_empties_the_gap_and_keeps_the_rest() -> None:
+    made = infill(model(), piece(), (4, 6), start=2, duration=10, max_events=40)
+    at = onsets(made.given)
+    assert not ((at >= 400) & (at < 600)).any()
+    assert len(made.given) == len(made.original) - sum(400 <= t < 600 for t in onsets(made.original))
+    assert ((onsets(made.new) >= 400) & (onsets(made.new) < 600)).all()
+    assert len(made.events) == len(made.given) + len(made.new)
+
+
+def test_a_continuation_knows_nothing_of_what_came() -> None:
+    made = continue_piece(model(), piece(), duration=10, prompt=3, max_events=40)
+    assert onsets(made.given).max() < 300
+    assert not vocab.is_control(made.generated.arrangement).any()
+    assert made.original.tolist() == cut(piece(), 0, 10).tolist()
+
+
+def test_an_excerpt_begins_at_zero_and_ends_in_time() -> None:
+    found = cut(piece(), 5.25, 3)
+    assert onsets(found).min() == 25
+    assert (onsets(found) + vocab.durations(found)).max() <= 300
+    assert (vocab.durations(found) >= 1).all()
+
+
+# --- bad input --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"start": 90}, r"no note begins between 90 and 110 s \(notes begin from 0 to 29.5 s\)"),
+        ({"prompt": 20}, "prompt must be shorter than the 20 s"),
+        ({"prompt": -1}, "prompt must be shorter"),
+        ({"duration": 0, "prompt": 0}, "prompt must be shorter"),
+        ({"start": -1}, "a start from 0 on"),
+        ({"delta": -1}, "delta is how many seconds"),
+        ({"top_p": 2}, "above 0 and at most 1"),
+        ({"melody": "banjo"}, "no part 'banjo'"),
+    ],
+)
+def test_what_cannot_be_accompanied(options: dict[str, Any], said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        accompany(model(), piece(), **options)
+
+
+def test_a_melody_that_is_silent_in_the_excerpt() -> None:
+    late = np.concatenate([piece(), notes((50, 1, 90, 10), (51, 1, 90, 10))])
+    with pytest.raises(MelodyError, match=r"\(4 .*\) is silent there: no note begins between 0 and 20 s"):
+        accompany(model(), late, 4)
+    assert accompany(model(), late, max_events=2).melody.part.instrument == FLUTE  # type: ignore[union-attr]
+
+
+def test_gaps_and_prompts_that_cannot_be() -> None:
+    for gap in ((5, 5), (-1, 3), (15, 21)):
+        with pytest.raises(GenerateError, match="gap must lie within the 20 s"):
+            infill(model(), piece(), gap)
+    with pytest.raises(GenerateError, match="nothing to continue"):
+        continue_piece(model(), notes((8, 1, 60, 0)))
+    with pytest.raises(GenerateError, match="no notes"):
+        parts_of(as_triples([]))
