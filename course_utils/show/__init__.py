@@ -3,8 +3,10 @@
 from course_utils.show.curve import LiveCurve, live_curve
 from course_utils.show.figures import Picture, figure, images_without_alt, mask_figure
 from course_utils.show.grid_players import GridRow, StrategyGrid, strategy_grid
+from course_utils.show.interleaving import Interleaving, interleaving_stepper
 from course_utils.show.live import Live, live
 from course_utils.show.painter import Painter, mask_painter
+from course_utils.show.piano_roll import PianoRoll, piano_roll
 from course_utils.show.player import Ladder, LevelAudio, Player, ladder, level_audio
 from course_utils.show.prompted import Prompted, prompted
 from course_utils.show.schedules import Schedules, schedules_player
@@ -16,11 +18,13 @@ __all__ = [
     "Clips",
     "DecodeScrubber",
     "GridRow",
+    "Interleaving",
     "Ladder",
     "LevelAudio",
     "Live",
     "LiveCurve",
     "Painter",
+    "PianoRoll",
     "Picture",
     "Player",
     "Prompted",
@@ -34,12 +38,14 @@ __all__ = [
     "explore_vq",
     "figure",
     "images_without_alt",
+    "interleaving_stepper",
     "ladder",
     "level_audio",
     "live",
     "live_curve",
     "mask_figure",
     "mask_painter",
+    "piano_roll",
     "prompted",
     "schedules_player",
     "strategy_grid",

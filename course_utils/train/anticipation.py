@@ -62,7 +62,7 @@ class MusicRecipe(Pace):
     steps: int = 5000
     batch: int = 4
     rows: int = 170
-    long_share: float = 0.25
+    long_share: float = 0.6
     long_batch: int = 2
     melody_share: float = 0.5
     whole_positions: int = 128  # of a batch, at which the loss weighs all tokens

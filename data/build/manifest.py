@@ -116,6 +116,8 @@ ORIGINS = (
         "data/build/licences.py: copied",
     ),
     Origin("models/*/weights.safetensors", MIT, "the project's own", "course_utils/train: recipe in the card"),
+    Origin("models/*/model.safetensors", MIT, "the project's own", "course_utils/train: recipe in the card"),
+    Origin("models/*/config.json", MIT, "the project's own", "course_utils/train: sizes of the network"),
     Origin("models/*/card.json", MIT, "the project's own", "course_utils/train: measured by script"),
     Origin("models/*/card.md", MIT, "the project's own", "course_utils/train: written from card.json by script"),
     Origin("recorded/*", MIT, "the project's own", "recorded by script from a model and code whose hashes it holds"),
