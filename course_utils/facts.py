@@ -256,6 +256,140 @@ AMT_VOCABULARY = derived(
 )
 AMT_DELTA = Fact(5, "s", f"{AMT_PAPER}: the anticipation interval used in its experiments")
 
+# Music as events (lesson 05): the data, the encodings, and the paper's table
+
+_LAKH = f"{AMT_PAPER}, on the Lakh MIDI data set"
+AMT_FILES = Fact(178_561, "", f"{_LAKH}: all files")
+AMT_FILES_ARTICLE = Fact(176_581, "", "the article's number of Lakh files: two digits transposed")
+AMT_FILES_PARSED = Fact(174_046, "", f"{_LAKH}: files that could be read")
+AMT_SEQUENCES = Fact(164_747, "", f"{_LAKH}: event sequences kept")
+AMT_EVENTS = Fact(663_555_310, "events", f"{_LAKH}: events in them")
+AMT_HOURS = Fact(8_943, "h", f"{_LAKH}: hours of music in them")
+AMT_TOKENS = derived(3 * AMT_EVENTS.value / 1e9, "billion tokens", "three tokens an event", AMT_EVENTS, digits=2)
+AMT_EVENTS_PER_SECOND = derived(
+    AMT_EVENTS.value / (AMT_HOURS.value * 3600), "events/s", "events / seconds of Lakh", AMT_EVENTS, AMT_HOURS, digits=1
+)
+AMT_TOKENS_PER_SECOND = Fact(68, "tokens/s", f"{_LAKH}: mean over its sequences")
+AMT_TOKENS_PER_SECOND_SPREAD = Fact(51, "tokens/s", f"{_LAKH}: standard deviation over its sequences")
+AMT_CONTEXT = Fact(1024, "tokens", f"{AMT_PAPER}, on its network: context length")
+AMT_CONTEXT_EVENTS = derived((AMT_CONTEXT.value - 1) // 3, "events", "one token for the mode, then threes", AMT_CONTEXT)
+AMT_CONTEXT_SECONDS = derived(
+    AMT_CONTEXT.value / AMT_TOKENS_PER_SECOND.value,
+    "s",
+    "context / tokens per second",
+    AMT_CONTEXT,
+    AMT_TOKENS_PER_SECOND,
+)
+AMT_REST_SECONDS = Fact(1, "s", f"{AMT_PAPER}: a REST wherever nothing begins for longer")
+AMT_CONTROL_OFFSET = derived(
+    AMT_EVENT_VOCABULARY.value + 1, "", "first control token: after the events and REST", AMT_EVENT_VOCABULARY
+)
+AMT_INTERARRIVAL_VOCABULARY = derived(
+    AMT_DURATIONS.value + 2 * AMT_NOTES.value + 1,
+    "",
+    "waits up to 10 s in 10 ms + beginnings of notes + ends of notes + a separator",
+    AMT_DURATIONS,
+    AMT_NOTES,
+)
+
+_TABLE = f"{AMT_PAPER}, its table of results on the Lakh test set"
+AMT_BITS_SMALL_INTERARRIVAL = Fact(85.9, "bit/s", f"{_TABLE}: Small, 100k steps, interarrival", 1)
+AMT_BITS_SMALL_AR = Fact(80.4, "bit/s", f"{_TABLE}: Small, 100k steps, autoregressive", 1)
+AMT_BITS_SMALL = Fact(80.7, "bit/s", f"{_TABLE}: Small, 100k steps, anticipatory", 1)
+AMT_BITS_SMALL_800K_AR = Fact(75.7, "bit/s", f"{_TABLE}: Small, 800k steps, autoregressive", 1)
+AMT_BITS_SMALL_800K = Fact(75.0, "bit/s", f"{_TABLE}: Small, 800k steps, anticipatory", 1)
+AMT_BITS_MEDIUM = Fact(74.4, "bit/s", f"{_TABLE}: Medium, 100k steps, anticipatory", 1)
+AMT_BITS_MEDIUM_200K = Fact(71.5, "bit/s", f"{_TABLE}: Medium, 200k steps, anticipatory", 1)
+AMT_BITS_MEDIUM_800K = Fact(69.7, "bit/s", f"{_TABLE}: Medium, 800k steps, anticipatory", 1)
+AMT_BITS_LARGE = Fact(73.2, "bit/s", f"{_TABLE}: Large, 100k steps", 1)
+AMT_BITS_TABLE = (
+    ("Small, 100k, interarrival", AMT_BITS_SMALL_INTERARRIVAL),
+    ("Small, 100k, autoregressive", AMT_BITS_SMALL_AR),
+    ("Small, 100k, anticipatory", AMT_BITS_SMALL),
+    ("Small, 800k, autoregressive", AMT_BITS_SMALL_800K_AR),
+    ("Small, 800k, anticipatory", AMT_BITS_SMALL_800K),
+    ("Medium, 100k, anticipatory", AMT_BITS_MEDIUM),
+    ("Medium, 200k, anticipatory", AMT_BITS_MEDIUM_200K),
+    ("Medium, 800k, anticipatory", AMT_BITS_MEDIUM_800K),
+    ("Large, 100k", AMT_BITS_LARGE),
+)  # the lines of the table in bits per second
+AMT_PPL_EVENT = Fact(10.4, "", f"{_TABLE}: Medium, 800k steps, perplexity of an event", 1)
+AMT_PPL_TIME = Fact(1.49, "", f"{_TABLE}: Medium, 800k steps, perplexity of a time token", 2)
+AMT_PPL_DURATION = Fact(3.29, "", f"{_TABLE}: Medium, 800k steps, perplexity of a duration token", 2)
+AMT_PPL_NOTE = Fact(2.12, "", f"{_TABLE}: Medium, 800k steps, perplexity of a note token", 2)
+AMT_PPL_PRODUCT = derived(
+    AMT_PPL_TIME.value * AMT_PPL_DURATION.value * AMT_PPL_NOTE.value,
+    "",
+    "the perplexities of the three tokens of an event, multiplied",
+    AMT_PPL_TIME,
+    AMT_PPL_DURATION,
+    AMT_PPL_NOTE,
+    digits=2,
+)
+AMT_BITS_FROM_PPL = derived(
+    math.log2(AMT_PPL_EVENT.value) * AMT_EVENTS_PER_SECOND.value,
+    "bit/s",
+    "log2 of an event's perplexity x events per second",
+    AMT_PPL_EVENT,
+    AMT_EVENTS_PER_SECOND,
+    digits=1,
+)
+
+# Anticipatory sampling (lesson 07)
+
+AMT_TOP_P = Fact(0.95, "", f"{AMT_PAPER}, on its human evaluation: nucleus sampling", 2)
+AMT_TOP_P_README = Fact(0.98, "", f"{AMT_CODE}, README.md: nucleus sampling in its examples", 2)
+AMT_COPIES = Fact(30, "", f"{AMT_PAPER}, on training: augmented copies of each sequence")
+AMT_SHARE_NONE = Fact(10, "%", f"{AMT_PAPER}, on training: copies without controls")
+AMT_SHARE_SPAN = Fact(10, "%", f"{AMT_PAPER}, on training: copies with spans as controls")
+AMT_SHARE_INSTRUMENT = Fact(40, "%", f"{AMT_PAPER}, on training: copies with instruments as controls")
+AMT_SHARE_RANDOM = Fact(40, "%", f"{AMT_PAPER}, on training: copies with random events as controls")
+AMT_SPAN_RATE = Fact(0.05, "", f"{AMT_PAPER}, on training: rate at which spans begin, a second", 2)
+AMT_MOST_INSTRUMENTS = Fact(16, "instruments", f"{AMT_PAPER}, on sampling: as many as a MIDI file has channels")
+AMT_CLIP_TICKS = Fact(5, "ticks", f"{AMT_CODE}, anticipation/sample.py: controls before it are dropped")
+AMT_LISTENING_SECONDS = Fact(20, "s", f"{AMT_PAPER}, on its human evaluation: length of a clip")
+
+_LISTENERS = f"{AMT_PAPER}, its tables of the human evaluation"
+
+
+def _votes(wins: int, ties: int, losses: int, what: str) -> tuple[Fact, Fact, Fact]:
+    """Wins, ties and losses of one row."""
+    counts = (("wins", wins), ("ties", ties), ("losses", losses))
+    one, two, three = (Fact(count, "", f"{_LISTENERS}: {what}, {name}") for name, count in counts)
+    return one, two, three
+
+
+AMT_WINS, AMT_TIES, AMT_LOSSES = _votes(18, 31, 11, "anticipatory accompaniment against the human one")
+AMT_P_ACCOMPANIMENT = Fact(0.194, "", f"{_LISTENERS}: anticipatory accompaniment against the human one, p", 3)
+AMT_P_CONTINUATION = Fact(0.0027, "", f"{_LISTENERS}: continuation by Medium against the human one, p", 4)
+AMT_HUMAN_TABLE: tuple[tuple[str, tuple[Fact, Fact, Fact], Fact | None], ...] = (
+    (
+        "accompaniment, anticipatory against human",
+        (AMT_WINS, AMT_TIES, AMT_LOSSES),
+        AMT_P_ACCOMPANIMENT,
+    ),
+    (
+        "accompaniment, autoregressive against human",
+        _votes(5, 10, 45, "autoregressive accompaniment against the human one"),
+        None,
+    ),
+    (
+        "accompaniment, retrieved against human",
+        _votes(2, 6, 52, "an accompaniment taken from another piece against the human one"),
+        None,
+    ),
+    (
+        "accompaniment, anticipatory against autoregressive",
+        _votes(47, 6, 7, "anticipatory against autoregressive accompaniment"),
+        None,
+    ),
+    (
+        "continuation, Medium against human",
+        _votes(44, 29, 77, "continuation by Medium against the human one"),
+        AMT_P_CONTINUATION,
+    ),
+)  # wins, ties and losses of the first against the second, and the p that the paper gives
+
 # The course codec's aim: what the official model does on a chord synthesised for the purpose (lesson 01)
 
 _CHORD = "measured once with the public DAC weights on a synthetic chord"

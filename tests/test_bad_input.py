@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import io
 import json
 import os
 import shutil
@@ -12,6 +13,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import mido
 import numpy as np
 import pytest
 import soundfile as sf
@@ -126,6 +128,90 @@ def test_the_command_says_it_to_machines(tmp_path: Path, run_course: Run) -> Non
     answer = json.loads(out)
     assert answer["ok"] is False
     assert "is empty (0 bytes)" in answer["error"]
+
+
+# Files that are no usable music
+
+SMALL = Path(__file__).parent / "conformance" / "data" / "amt" / "gpt2_tiny"  # a network of random weights
+
+
+def beats(pitches: list[int], channel: int = 0) -> bytes:
+    """A MIDI file, format 0, with a note of half a second for each pitch."""
+    file = mido.MidiFile(ticks_per_beat=480)
+    track = mido.MidiTrack()
+    for pitch in pitches:
+        track.append(mido.Message("note_on", channel=channel, note=pitch, velocity=80, time=0))
+        track.append(mido.Message("note_off", channel=channel, note=pitch, time=480))
+    file.tracks.append(track)
+    raw = io.BytesIO()
+    file.save(file=raw)
+    return raw.getvalue()
+
+
+NOTES = beats([60, 62, 64, 65] * 3)
+MUSIC = [
+    ("accompany", b"", (), "the file is empty"),
+    ("continue", b"Dear music, please be here.", (), "not a MIDI file; it begins with b'Dear'"),
+    ("infill", NOTES[:40], (), "breaks off after 40 bytes"),
+    ("accompany", NOTES.replace(b"MTrk", b"MTrx"), (), "a damaged MIDI file"),
+    ("continue", NOTES[:8] + b"\x00\x02" + NOTES[10:], (), "independent songs (MIDI type 2)"),
+    ("accompany", beats([]), (), "holds no notes"),
+    ("accompany", beats([36, 38] * 6, channel=9), (), "there are only drums"),
+    ("continue", NOTES, ("--start", 50), "no note begins between 50 and 53 s (notes begin from 0 to 5.5 s)"),
+    ("accompany", NOTES, ("--melody", "singer"), "there is no part 'singer'; there are: 0 Acoustic Grand Piano"),
+    ("infill", NOTES, ("--gap", 2, 4), "--gap must lie within the 3 s of the excerpt"),
+    ("accompany", NOTES, ("--delta", -1), "delta is how many seconds ahead a control is known"),
+    ("accompany", NOTES, ("--p", 0), "above 0 and at most 1, not 0"),
+]
+
+
+@pytest.mark.parametrize(("command", "content", "arguments", "message"), MUSIC, ids=[row[3][:30] for row in MUSIC])
+def test_music_that_cannot_be_used_is_refused_in_one_line(
+    tmp_path: Path, run_course: Run, command: str, content: bytes, arguments: tuple[object, ...], message: str
+) -> None:
+    (tmp_path / "x.mid").write_bytes(content)
+    prompt = () if command == "infill" else ("--prompt", 1)
+    short = ("--midi", tmp_path / "x.mid", "--duration", 3, *prompt, "--out", tmp_path / "out")
+    status, out, err = run_course(command, *short, *arguments)
+    assert (status, out) == (1, "")
+    assert err.startswith("Error: ")
+    assert len(err.splitlines()) == 1
+    assert message in err
+    assert not any((tmp_path / "out").glob("*")), "nothing may be written"
+    status, out, _ = run_course(command, *short, *arguments, "--json")
+    answer = json.loads(out)
+    assert (status, answer["ok"]) == (1, False)
+    assert message in answer["error"]
+
+
+@pytest.mark.parametrize("make", [folder, nothing])
+def test_a_midi_file_that_is_not_there(tmp_path: Path, run_course: Run, make: Callable[[Path], None]) -> None:
+    make(tmp_path / "x.mid")
+    status, _, err = run_course("accompany", "--midi", tmp_path / "x.mid", "--out", tmp_path / "out")
+    assert status == 1
+    assert f"{tmp_path / 'x.mid'}: cannot be read" in err
+
+
+def test_drums_alone_are_continued(tmp_path: Path, run_course: Run) -> None:
+    (tmp_path / "x.mid").write_bytes(beats([36, 38] * 6, channel=9))
+    short = ("--midi", tmp_path / "x.mid", "--duration", 2, "--prompt", 1, "--out", tmp_path / "out", "--json")
+    status, out, _ = run_course("continue", "--model", SMALL, *short)
+    assert status == 0
+    assert json.loads(out)["rows"][0]["instruments"] == {"Drums": 4}
+
+
+def test_a_melody_that_is_silent_in_the_excerpt(tmp_path: Path, run_course: Run) -> None:
+    file = mido.MidiFile(file=io.BytesIO(NOTES))
+    late = mido.MidiTrack([mido.Message("program_change", channel=1, program=73)])
+    late.append(mido.Message("note_on", channel=1, note=80, velocity=80, time=9600))
+    late.append(mido.Message("note_off", channel=1, note=80, time=480))
+    file.type = 1
+    file.tracks.append(late)
+    file.save(tmp_path / "x.mid")
+    short = ("--midi", tmp_path / "x.mid", "--duration", 3, "--prompt", 1, "--out", tmp_path / "out")
+    status, _, err = run_course("accompany", *short, "--melody", "flute")
+    assert status == 1
+    assert "the melody (1 Flute) is silent there: no note begins between 0 and 3 s (notes begin from 10 to 10 s)" in err
 
 
 # Sound that is unusual, and must work
@@ -297,6 +383,45 @@ def test_the_official_codec_without_a_network(tmp_path: Path, run_course: Run, m
     assert status == 1
     for part in ("weights.pth", "about 307 MB", "https://github.com/descriptinc/", str(tmp_path / "cache"), "course"):
         assert part in err
+
+
+@pytest.fixture
+def tune(tmp_path: Path) -> tuple[object, ...]:
+    """Arguments that continue a short tune."""
+    (tmp_path / "x.mid").write_bytes(NOTES)
+    return ("continue", "--midi", tmp_path / "x.mid", "--duration", 3, "--prompt", 1, "--out", tmp_path / "out")
+
+
+def test_a_music_model_for_other_tokens(tmp_path: Path, run_course: Run, tune: tuple[object, ...]) -> None:
+    config = json.loads((SMALL / "config.json").read_text(encoding="utf-8"))
+    (tmp_path / "text").mkdir()
+    (tmp_path / "text" / "config.json").write_text(json.dumps(config | {"vocab_size": 50_257}), encoding="utf-8")
+    status, _, err = run_course(*tune, "--model", tmp_path / "text")
+    assert status == 1
+    assert "has a vocabulary of 50,257 tokens, the Anticipatory Music Transformer 55,028" in err
+    assert not any((tmp_path / "out").glob("*"))
+
+
+def test_a_folder_that_holds_no_music_model(tmp_path: Path, run_course: Run, tune: tuple[object, ...]) -> None:
+    (tmp_path / "none").mkdir()
+    status, _, err = run_course(*tune, "--model", tmp_path / "none")
+    assert status == 1
+    assert f"{tmp_path / 'none'} has no config.json" in err
+
+
+def test_a_released_music_model_without_a_network(
+    tmp_path: Path, run_course: Run, tune: tuple[object, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("https_proxy", "HTTPS_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")  # nobody listens on the discard port
+    monkeypatch.delenv("no_proxy", raising=False)
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    monkeypatch.setenv("COURSE_CACHE", str(tmp_path / "cache"))
+    status, _, err = run_course(*tune, "--model", "music-small-800k")
+    assert status == 1
+    for part in ("music-small-800k (about 510 MB) cannot be had", str(tmp_path / "cache"), "--model course"):
+        assert part in err
+    assert not any((tmp_path / "out").glob("*"))
 
 
 # The disk

@@ -13,8 +13,8 @@ from torch import Tensor
 from benchmarks import vampnet as bench
 from benchmarks.baselines import vampnet as authors
 from benchmarks.table import interleaved_seconds
-from course_utils.vampnet import DecodeSettings, VampNetConfig, decode
 from course_utils.linear import linear
+from course_utils.vampnet import DecodeSettings, VampNetConfig, decode
 
 SMALL = VampNetConfig(codebooks=3, width=32, layers=2, heads=4, vocabulary=40, entry_dim=4)
 SMALL_FINE = VampNetConfig(codebooks=5, conditioning=2, width=32, layers=2, heads=4, vocabulary=40, entry_dim=4)

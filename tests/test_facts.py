@@ -70,6 +70,34 @@ def test_vocabulary_by_the_position_of_its_tokens() -> None:
     assert separator + 3 == facts.AMT_VOCABULARY.value
 
 
+def test_the_table_of_the_music_transformer_agrees_with_itself() -> None:
+    def spread(fact: facts.Fact) -> tuple[float, float]:
+        half = 0.5 * 10.0**-fact.digits  # what rounding to the digits printed may hide
+        return fact.value - half, fact.value + half
+
+    parts = [spread(fact) for fact in (facts.AMT_PPL_TIME, facts.AMT_PPL_DURATION, facts.AMT_PPL_NOTE)]
+    least, most = (math.prod(part[end] for part in parts) for end in (0, 1))
+    low, high = spread(facts.AMT_PPL_EVENT)
+    assert low <= facts.AMT_PPL_PRODUCT.value <= high
+    assert least <= high
+    assert low <= most
+    rate = facts.AMT_EVENTS_PER_SECOND.value
+    bits = spread(facts.AMT_BITS_MEDIUM_800K)
+    assert math.log2(low) * rate <= bits[1]
+    assert bits[0] <= math.log2(high) * rate
+    assert facts.AMT_BITS_FROM_PPL.value == pytest.approx(facts.AMT_BITS_MEDIUM_800K.value, abs=0.1)
+
+
+def test_events_context_and_waits_are_counted() -> None:
+    assert f"{facts.AMT_EVENTS_PER_SECOND}" == "20.6 events/s"
+    assert f"{facts.AMT_TOKENS}" == "1.99 billion tokens"
+    assert 1 + 3 * facts.AMT_CONTEXT_EVENTS.value == facts.AMT_CONTEXT.value
+    assert f"{facts.AMT_CONTEXT_SECONDS}" == "15 s"
+    assert facts.AMT_INTERARRIVAL_VOCABULARY.value == 34_025
+    assert facts.AMT_CONTROL_OFFSET.value == 27_513
+    assert sorted(str(facts.AMT_FILES.value)) == sorted(str(facts.AMT_FILES_ARTICLE.value))
+
+
 def test_the_released_dac_has_these_sizes() -> None:
     from course_utils.compat.torchaudio import ensure_torchaudio
 

@@ -151,3 +151,16 @@ def _as_repository(folder):
 
 def test_the_slug_stands_in_one_place():
     assert repository_slug() in frame.bootstrap(repository_slug())
+
+
+def test_a_lesson_of_notes_begins_without_a_codec_and_says_so(capsys):
+    frame.begin("05", seed=3)
+    drawn = np.random.random()
+    frame.begin(5, seed=3)
+    assert np.random.random() == drawn
+    frame.reproducibility(seed=3, models=(), packages=("numpy",))
+    said = capsys.readouterr().out
+    assert "Lesson 05. No neural model" in said
+    assert "Seed 3. No neural model." in said
+    assert f"numpy {np.__version__}" in said
+    assert "torch" not in said

@@ -202,7 +202,11 @@ def test_the_module_runs_as_a_command_and_starts_fast() -> None:
 
 
 @pytest.mark.parametrize(
-    "command", ["corpus", "codec", "export", "card", "tokens", "vampnet", "export-vampnet", "token-card"]
+    "command",
+    [
+        *("corpus", "codec", "export", "card", "tokens", "vampnet", "export-vampnet", "token-card"),
+        *("amt", "export-amt", "amt-card", "lakh"),
+    ],
 )
 def test_every_command_explains_itself(command: str) -> None:
     from typer.testing import CliRunner
@@ -224,7 +228,7 @@ def test_without_a_command_every_step_runs_in_order(
     from course_utils.train import __main__ as commands
 
     called: list[str] = []
-    for step in ("corpus", "codec", "export", "card", "tokens", "token_card"):
+    for step in ("corpus", "codec", "export", "card", "tokens", "token_card", "amt", "export_amt", "amt_card"):
         monkeypatch.setattr(commands, step, lambda step=step: called.append(step))
     for step in ("vampnet", "export_vampnet"):
         monkeypatch.setattr(commands, step, lambda stage, step=step: called.append(f"{step} {stage}"))
@@ -236,4 +240,5 @@ def test_without_a_command_every_step_runs_in_order(
     assert CliRunner().invoke(commands.app, []).exit_code == 0
     networks = [f"{step} {stage}" for stage in ("coarse", "fine", "causal") for step in ("vampnet", "export_vampnet")]
     steps = ["corpus", "codec", "export", "card", "tokens", *networks, "recorded", "token_card"]
+    steps += ["amt", "export_amt", "amt_card"]
     assert called == steps[int(there_is_a_corpus) :]

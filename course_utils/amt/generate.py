@@ -307,10 +307,11 @@ def _run(model: AMT, task: Task, settings: Settings, progress: Progress | None) 
                 break
             if progress is not None:
                 progress(vocab.seconds(max(task.now - task.start, 0)), vocab.seconds(task.end - task.start))
+        if progress is not None and stopped == "end":
+            progress(vocab.seconds(task.end - task.start), vocab.seconds(task.end - task.start))
     except KeyboardInterrupt:
-        stopped = "interrupted"  # all that was sampled so far is returned
-    if progress is not None and stopped == "end":
-        progress(vocab.seconds(task.end - task.start), vocab.seconds(task.end - task.start))
+        if stopped != "end":
+            stopped = "interrupted"  # all that was sampled so far is returned
     return _result(task, steps, stopped, reader, settings)
 
 

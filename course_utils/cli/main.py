@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import keyword
 import os
 import sys
 import traceback
@@ -27,6 +28,12 @@ COMMANDS = {
         "course_utils.cli.vamp",
         "Vary a sound: keep some of its tokens, generate the others, and measure what came of it.",
     ),
+    "accompany": (
+        "course_utils.cli.accompany",
+        "Sample a new accompaniment to the melody of a MIDI file.",
+    ),
+    "infill": ("course_utils.cli.accompany", "Empty a gap in a MIDI file and sample what could stand there."),
+    "continue": ("course_utils.cli.accompany", "Sample on from the first seconds of a MIDI file."),
 }
 
 
@@ -54,11 +61,14 @@ class LazyGroup(TyperGroup):
 
 
 def command_from(module: Any, name: str) -> Any:
-    """Return the command of a module: its typer app `app` if it has one, else its function `name`."""
+    """Return the command of a module: its typer app `app` if it has one, else its function `name`.
+
+    A function cannot be called `continue`: names that Python keeps for itself have an underscore behind them.
+    """
     app = getattr(module, "app", None)
     if app is None:
         app = typer.Typer(add_completion=False, rich_markup_mode=None, context_settings=HELP)
-        app.command(name=name)(getattr(module, name))
+        app.command(name=name)(getattr(module, f"{name}_" if keyword.iskeyword(name) else name))
     command = typer.main.get_command(app)
     command.name = name
     return command

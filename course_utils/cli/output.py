@@ -5,7 +5,31 @@ from __future__ import annotations
 import errno
 import shutil
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
+
+PAGE = """<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{title}</title>
+<style>
+:root {{ color-scheme: light dark; font-family: sans-serif }}
+body {{ max-width: 60rem; margin: 1rem auto; padding: 0 1rem }}
+</style>
+</head>
+<body>
+<h1>{title}</h1>
+{content}
+</body>
+</html>
+"""
+
+
+def web_page(title: str, parts: Iterable[str]) -> str:
+    """A whole page of several players; title and parts are HTML already."""
+    return PAGE.format(title=title, content="\n".join(parts))
 
 
 def check_folder(folder: Path, first: Path) -> None:

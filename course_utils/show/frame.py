@@ -82,22 +82,25 @@ LESSONS = {
         Lesson(
             5,
             "Music as events",
-            "turn MIDI into a sequence of events and back",
-            30,
-            "lesson 00",
+            "turn MIDI into events and back by rules that you wrote, measure what is lost, and read a table of "
+            "perplexities",
+            35,
+            "lesson 00; a little Python and numpy",
         ),
         Lesson(
             6,
             "Four interleavings",
-            "put events and controls in an order that a model can sample from",
-            30,
+            "put events and controls in an order that a model can sample from, and prove of any rule whether it looks "
+            "into the future",
+            40,
             "lesson 05",
         ),
         Lesson(
             7,
             "Anticipatory sampling",
-            "let a model write an accompaniment to a melody",
-            30,
+            "sample an accompaniment event by event with a step that you wrote yourself, show what each rule of "
+            "sampling prevents, and say what 18 wins in 60 prove and what they do not",
+            45,
             "lesson 06",
         ),
         Lesson(
@@ -205,6 +208,19 @@ def set_up(lesson: int | str, model: str = "course", seed: int = 0, device: str 
     return codec
 
 
+def begin(lesson: int | str, seed: int = 0) -> None:
+    """As `set_up`, for a lesson that plays notes and loads no codec: seed all random numbers, print which lesson it is.
+
+    Raises KeyError for a lesson that does not exist.
+    """
+    number = LESSONS[int(lesson)].number
+    for line in environment_problems():
+        print(line)
+    random.seed(seed)
+    np.random.seed(seed)
+    print(f"Lesson {number:02d}. No neural model: notes are counted, and a synthesiser plays them. Seed: {seed}.")
+
+
 def vampnet_in_words() -> str:
     """Which VampNet `load_vampnet` gives, with the first digits of the SHA-256 of its two files of weights."""
     from course_utils.zoo import find_model
@@ -228,7 +244,9 @@ def environment_problems() -> list[str]:
 # --- the foot -----------------------------------------------------------------------------------------------------
 
 
-def reproducibility(seed: int, models: Iterable[str] = ("course-codec",)) -> None:
+def reproducibility(
+    seed: int, models: Iterable[str] = ("course-codec",), packages: Iterable[str] = VERSIONS_SHOWN
+) -> None:
     """Print the seed, the first digits of each model's SHA-256, and the versions behind the lesson's numbers.
 
     The versions differ from machine to machine: the cell's output is not to be compared.
@@ -238,8 +256,8 @@ def reproducibility(seed: int, models: Iterable[str] = ("course-codec",)) -> Non
     from course_utils.zoo import find_model
 
     hashes = [f"{name} {sha256_of(find_model(name).path)[:12]}" for name in models]
-    print(f"Seed {seed}. Weights (SHA-256): {', '.join(hashes)}.")
-    found = [f"{name} {metadata.version(name)}" for name in VERSIONS_SHOWN]
+    print(f"Seed {seed}. Weights (SHA-256): {', '.join(hashes)}." if hashes else f"Seed {seed}. No neural model.")
+    found = [f"{name} {metadata.version(name)}" for name in packages]
     print(f"Made with Python {platform.python_version()}, course {__version__}, {', '.join(found)}.")
 
 

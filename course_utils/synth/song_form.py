@@ -120,13 +120,14 @@ def plan_song(seed: int, style: str | None = None) -> SongPlan:
     name = style or chance.choice(list(SONG_STYLES))
     chosen = SONG_STYLES[name]
     meter = METERS[chosen.meter]
-    bpm = float(chance.randint(*chosen.bpm))
+    # A sixteenth note lasts a whole number of hundredths of a second: events can write the rhythm without rounding.
+    bpm = 1500 / round(1500 / chance.randint(*chosen.bpm))
     form = choose_form(meter.steps * 15 / bpm, chance)
     tonic = chance.randrange(12)
     harmony = chance.choice(chosen.harmonies)
     sections = plan_sections(form, chance)
     halves = plan_chords(harmony, meter, tonic, sections, chance)
-    loose = chance.choice((0.0, 0.002, 0.004))  # some players are tighter than others
+    loose = chance.choice((0.0, 0.0, 0.001))  # some players are tighter than others
     steps = (sections[-1].start + sections[-1].bars + 1) * meter.steps
     drift = tuple(chance.gauss(0, loose) for _ in range(steps))
     mode = HARMONIES[harmony].mode

@@ -38,6 +38,9 @@ def everything(context: typer.Context) -> None:
         export_vampnet(stage)
     recordings([])
     token_card()
+    amt()
+    export_amt()
+    amt_card()
 
 
 def _sources(samples: Path, font: Path, without_collages: bool) -> tuple[list[Path], Path | None]:
@@ -241,6 +244,22 @@ def token_card(
     cards = make_cards(fit_baselines(Tokens(tokens_folder)), load_codec("course"), typer.echo)
     enter_in_manifest()
     typer.echo(json.dumps({name: card["floor"] for name, card in cards.items()}, indent=1))
+
+
+@app.command()
+def amt_card() -> None:
+    """Measure the shipped Anticipatory Music Transformer on held-out pieces, and write its card."""
+    from course_utils.amt.load import COURSE_MODEL, load_amt
+    from course_utils.train.export import enter_in_manifest, training_story
+    from course_utils.train.music import held_out_pieces, training_pieces
+    from course_utils.train.music_card import music_card, write_music_card
+    from course_utils.zoo import weights_path
+
+    told = training_story(weights_path(COURSE_MODEL))
+    result = music_card(load_amt("course"), held_out_pieces(), training_pieces(), told, typer.echo)
+    write_music_card(result)
+    enter_in_manifest()
+    typer.echo(json.dumps(result["floor"], indent=1))
 
 
 @app.command()

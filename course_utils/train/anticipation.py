@@ -59,7 +59,7 @@ class MusicRecipe(Pace):
     share is given the melody and nothing else.
     """
 
-    steps: int = 5000
+    steps: int = 6000
     batch: int = 4
     rows: int = 170
     long_share: float = 0.6
@@ -80,7 +80,8 @@ def draw_copy(piece: Piece, kind: str, chance: np.random.Generator, recipe: Musi
     kind: one of augment.KINDS. Stretches that begin with the piece begin with a separator.
     """
     first = int(chance.integers(-rows // 2, max(len(piece.triples) - rows // 2, 1)))
-    varied = augmented(piece, chance)[max(first, 0) : max(first, 0) + 3 * rows]
+    # From time 0, or padding would fill all that came before with rests.
+    varied = token_lists.from_zero(augmented(piece, chance)[max(first, 0) : max(first, 0) + 3 * rows])
     only_melody = kind == "instrument" and piece.melody is not None and chance.random() < recipe.melody_share
     if only_melody:
         given = token_lists.instrument_of(varied) == piece.melody
@@ -156,7 +157,9 @@ def slot_nats(network: AMT, hidden: Tensor, tokens: Tensor) -> list[Tensor]:
 # What is known beforehand. The width is cut into fields: where in the sequence, time, duration, note, and kind.
 POSITION, TIME, DURATION, NOTE, KIND = slice(0, 48), slice(48, 96), slice(96, 120), slice(120, 182), slice(182, 192)
 PITCH_CLASS, HEIGHT, INSTRUMENT, DRUM = slice(120, 132), slice(132, 140), slice(140, 164), slice(164, 182)
-LOOK_BACK = ((2, TIME), (2, slice(96, 182)), (1, TIME), (5, slice(96, 182)))  # of the heads of the first layer
+SOUND = slice(96, 182)  # duration and note
+CONTROL = KIND.start + 4
+SHARP = (2.0, 1.0, 1.0)  # how much the last norm raises the fields of time, duration and note
 
 
 @torch.no_grad()
@@ -166,8 +169,9 @@ def start_network(network: AMT) -> None:
     - Times, durations and positions are waves of many lengths: what is near looks alike. A note is its pitch class,
       height and instrument; a control looks like its event. The same table scores the answers, so a network that holds
       a time at first names times near it.
-    - The heads of the first layer look 2, 2, 1 and 5 tokens back, and add what they find, weakly: two tokens back is
-      the token of the event before that stands in the slot to be filled next.
+    - The heads of the first layer look for the time of the last event, for the last event's token in the slot to be
+      filled next, for the time of the own row, and five tokens back; they add what they find, weakly. Controls in
+      between are passed over by the first two.
     - One head of the second layer looks for tokens of a similar time: events for their controls.
 
     Raises ValueError for a network of other fields (width 192, 4 heads), or of one layer.
@@ -185,9 +189,14 @@ def start_network(network: AMT) -> None:
     network.positions.weight.zero_()
     network.positions.weight[:, POSITION] = waves(torch.arange(config.context), periods)
     first, second = network.blocks[0].attention, network.blocks[1].attention
-    for head, (back, what) in enumerate(LOOK_BACK):
-        look_back(first, head, back, what, periods)
+    time, duration, note = range(KIND.start, KIND.start + 3)
+    look(first, 0, 1, TIME, periods, wanted={time: None})
+    look(first, 1, 2, SOUND, periods, wanted={duration: time, note: duration})
+    look(first, 2, 1, TIME, periods, wanted={time: None}, controls=True)
+    look(first, 3, 5, SOUND, periods, wanted={})
     match(second, 0, TIME)
+    for what, raised in zip((TIME, DURATION, NOTE), SHARP, strict=True):
+        network.norm.weight[what] = raised
 
 
 def waves(numbers: Tensor, periods: Tensor) -> Tensor:
@@ -204,10 +213,10 @@ def known_tokens() -> Tensor:
     table[DUR_OFFSET:NOTE_OFFSET, DURATION] = waves(stretched, torch.logspace(math.log10(2.5), math.log10(120), 12))
     table[NOTE_OFFSET:REST] = known_notes().flatten(0, 1)
     for kind, (low, high) in enumerate(SLOTS):
-        table[low : min(high, REST), KIND.start + kind] = (0.5, 0.5, 0.3)[kind]
+        table[low:high, KIND.start + kind] = 0.5
     table[REST, KIND.start + 3] = 1.0
     table[CONTROL_OFFSET : CONTROL_OFFSET + REST] = table[:REST]
-    table[CONTROL_OFFSET : CONTROL_OFFSET + REST, KIND.start + 4] = 0.7
+    table[CONTROL_OFFSET : CONTROL_OFFSET + REST, CONTROL] = 0.7
     table[CONTROL_OFFSET + REST :, KIND.start + 5 :] = 0.5 * torch.randn(VOCAB_SIZE - CONTROL_OFFSET - REST, 5)
     return table
 
@@ -227,22 +236,45 @@ def known_notes() -> Tensor:
     return notes
 
 
-def look_back(attention: Attention, head: int, back: int, what: slice, periods: Tensor) -> None:
-    """Make a head attend `back` tokens before each and add the fields `what` of what it finds, weakly."""
+def look(
+    attention: Attention,
+    head: int,
+    back: int,
+    what: slice,
+    periods: Tensor,
+    wanted: dict[int, int | None],
+    controls: bool = False,
+) -> None:
+    """Make a head attend to the token nearest to `back` tokens before each, and add the fields `what` of it, weakly.
+
+    wanted: it prefers tokens with these kinds (columns); where a kind has a second one, only for positions of that
+    one. controls: whether it minds their being controls. Without any wanted it takes what stands just there.
+    """
     query, key, value = attention.qkv.weight.view(3, attention.heads, -1, 192)[:, head]
+    constant = attention.qkv.bias.view(3, attention.heads, -1)[0, head]
     out = attention.out.weight.view(192, attention.heads, -1)[:, head]
     for matrix in (query, key, value, out):
         matrix.zero_()
-    size, n = len(query), len(periods)
-    gain = math.sqrt(24 / (attention.scale * 96))  # a score of about 24 where it looks; half of 192 is position
-    turn, index = 2 * math.pi * back / periods, torch.arange(n)
-    key[:, POSITION] = gain * torch.eye(size)
-    query[index, index], query[index, index + n] = gain * turn.cos(), gain * turn.sin()
-    query[index + n, index], query[index + n, index + n] = -gain * turn.sin(), gain * turn.cos()
+    n, size = 20, len(query)  # of the 24 waves; the rest of the head is for kinds
+    turn, index = 2 * math.pi * back / periods[:n], torch.arange(n)
+    sine = index + len(periods)
+    gain = math.sqrt((0.6 if wanted else 1.0) / (attention.scale * 3.6))  # a wave of a position has length 3.6 here
+    key[index, index], key[index + n, sine] = gain, gain
+    query[index, index], query[index, sine] = gain * turn.cos(), gain * turn.sin()
+    query[index + n, index], query[index + n, sine] = -gain * turn.sin(), gain * turn.cos()
+    for place, (kind, only_at) in enumerate(wanted.items(), 2 * n):
+        key[place, kind] = 1.0
+        if only_at is None:
+            constant[place] = 12 / (attention.scale * 4.5)  # a kind has height 4.5 here
+        else:
+            query[place, only_at] = 12 / (attention.scale * 4.5**2)
+    if wanted and not controls:
+        key[size - 1, CONTROL] = 1.0
+        constant[size - 1] = -16 / (attention.scale * 6)
     width = what.stop - what.start
     read = torch.eye(size) if width == size else 1.2 * torch.linalg.qr(torch.randn(width, width))[0][:size]
     value[:, what] = read
-    out[what] = (0.12 if back == 2 else 0.06) * read.T
+    out[what] = (0.06 if back == 5 else 0.12) * read.T
 
 
 def match(attention: Attention, head: int, field: slice) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -59,6 +60,7 @@ class Piece:
     melody: int | None  # instrument of the melody (0 to 127), None where nobody has told which it is
     chords: tuple[ChordSpan, ...] | None  # (start s, end s, chord), None where unknown
     split: str  # "train" or "held out"
+    sixteenth: float | None = None  # ticks of a sixteenth note, None where unknown
 
 
 def training_pieces(songs: int = SONGS, cache: Path = CACHE) -> list[Piece]:
@@ -95,7 +97,8 @@ def song_piece(seed: int) -> Piece:
     song = compose_song(seed)
     split = "train" if seed >= FIRST_TRAINING_SEED else "held out"
     melody = song.midi.instruments[song.melody].program
-    return Piece(f"song-{seed}-{song.style.replace(' ', '-')}", triples_of(song.midi), melody, song.chords, split)
+    name = f"song-{seed}-{song.style.replace(' ', '-')}"
+    return Piece(name, triples_of(song.midi), melody, song.chords, split, 15 * TIME_RESOLUTION / song.bpm)
 
 
 def triples_of(midi: pretty_midi.PrettyMIDI) -> Triples:
@@ -118,12 +121,20 @@ def by_time(triples: Triples) -> Triples:
 def augmented(piece: Piece, rng: np.random.Generator) -> Triples:
     """The piece's events in another key and tempo, int64 [N, 3]: LOWEST to HIGHEST semitones, SLOWEST to FASTEST.
 
-    Of the transpositions, only those are drawn that keep every pitch within 0 to 127. Drums keep theirs.
+    Of the transpositions, only those are drawn that keep every pitch within 0 to 127. Drums keep theirs. Where the
+    length of a sixteenth note is known, the speed makes it a whole number of ticks: else each beat would be rounded
+    differently, and half of what there is to predict about time would be that.
     """
     low, high = pitch_span(piece.triples)
     fitting = [s for s in range(LOWEST, HIGHEST + 1) if low + s >= 0 and high + s < MAX_PITCH]
-    speed = float(np.exp(rng.uniform(np.log(SLOWEST), np.log(FASTEST))))
-    return faster(transposed(piece.triples, int(rng.choice(fitting))), speed)
+    return faster(transposed(piece.triples, int(rng.choice(fitting))), drawn_speed(piece.sixteenth, rng))
+
+
+def drawn_speed(sixteenth: float | None, rng: np.random.Generator) -> float:
+    """A speed from SLOWEST to FASTEST; one that turns a sixteenth note of so many ticks into a whole number of them."""
+    if sixteenth is None:
+        return float(np.exp(rng.uniform(np.log(SLOWEST), np.log(FASTEST))))
+    return sixteenth / int(rng.integers(math.ceil(sixteenth / FASTEST), math.floor(sixteenth / SLOWEST) + 1))
 
 
 def transposed(triples: Triples, semitones: int) -> Triples:
@@ -247,6 +258,7 @@ def _write(path: Path, pieces: list[Piece]) -> None:
     """Write pieces as one file: all triples one after the other, and the rest as JSON."""
     told = [
         {"name": p.name, "events": len(p.triples), "melody": p.melody, "chords": p.chords, "split": p.split}
+        | {"sixteenth": p.sixteenth}
         for p in pieces
     ]
     triples = np.concatenate([np.empty((0, 3), np.int64), *(p.triples for p in pieces)]).astype(np.int32)
@@ -260,7 +272,9 @@ def _read(path: Path) -> list[Piece]:
         told = json.loads(arrays["pieces"].tobytes())
     ends = np.cumsum([piece["events"] for piece in told])
     return [
-        Piece(t["name"], triples[end - t["events"] : end], t["melody"], _chords(t["chords"]), t["split"])
+        Piece(
+            t["name"], triples[end - t["events"] : end], t["melody"], _chords(t["chords"]), t["split"], t["sixteenth"]
+        )
         for t, end in zip(told, ends, strict=True)
     ]
 

@@ -349,9 +349,12 @@ print(f"kept: {kept.kept_fraction:.0%} of the codes, {kept.bits_per_second(own.f
 #   decoder that you wrote yourself, say what each of the 36 passes decides, and measure what more of them give
 # - **04** [Prompting with masks](04_prompting_with_masks.ipynb): vary, extend and repair a recording by choosing what
 #   to cover, and measure how much of it comes back
-# - **05** Music as events (coming): turn MIDI into a sequence of events and back
-# - **06** Four interleavings (coming): put events and controls in an order that a model can sample from
-# - **07** Anticipatory sampling (coming): let a model write an accompaniment to a melody
+# - **05** [Music as events](05_music_as_events.ipynb): turn MIDI into events and back by rules that you wrote, measure
+#   what is lost, and read a table of perplexities
+# - **06** [Four interleavings](06_four_interleavings.ipynb): put events and controls in an order that a model can
+#   sample from, and prove of any rule whether it looks into the future
+# - **07** Anticipatory sampling (coming): sample an accompaniment event by event with a step that you wrote yourself,
+#   show what each rule of sampling prevents, and say what 18 wins in 60 prove and what they do not
 # - **08** Two poles (coming): choose between the two roads by what you measured, and chain them
 # - **09** Train and scale (coming): train the course's models yourself, on a laptop or on many GPUs
 

@@ -1017,7 +1017,8 @@ vary(path)
 # - How the course models were trained, and on what: `data/models/vampnet-coarse/card.md`.
 
 # %% [markdown] made="next"
-# **Next:** 05 · Music as events (coming). After it you will be able to turn MIDI into a sequence of events and back.
+# **Next:** [05 · Music as events](05_music_as_events.ipynb). After it you can turn MIDI into events and back by rules
+# that you wrote, measure what is lost, and read a table of perplexities.
 
 # %%
 from course_utils.show.frame import downloads

@@ -1,0 +1,141 @@
+"""Three commands that sample notes: accompany a melody, fill a gap in a piece, continue a piece."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from course_utils.cli.sampled import Job
+
+DEMO = "midi/freedoom/fd13_freedoom2_D_SHAWN.mid"  # in data/; a lead over other parts, never trained on
+SECONDS = 20.0  # the excerpt and its prompt, as in the paper's evaluation
+PROMPT = 5.0
+
+Out = Annotated[Path, typer.Option("--out", "-o", help="The folder for the files; made if it is missing.")]
+Midi = Annotated[Path | None, typer.Option("--midi", "-i", help="A MIDI file; without it a piece of the course.")]
+Start = Annotated[float, typer.Option("--start", help="Second of the piece to start at.")]
+Duration = Annotated[float, typer.Option("--duration", help="Seconds to take.")]
+Prompt = Annotated[float, typer.Option("--prompt", help="Seconds of the piece that are kept before sampling begins.")]
+TopP = Annotated[float, typer.Option("--p", help="Share of the probability to sample from, above 0 to 1.")]
+Temperature = Annotated[float, typer.Option("--temperature", help="Below 1 safer, above 1 bolder.")]
+Delta = Annotated[float, typer.Option("--delta", help="Seconds ahead that given notes are known.")]
+Seed = Annotated[int, typer.Option("--seed", min=0, max=2**63 - 1, help="The same number gives the same result.")]
+Model = Annotated[
+    str, typer.Option("--model", "-m", help="course, a released model (music-small-800k ...), or a folder.")
+]
+Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda or another device of torch.")]
+Page = Annotated[bool, typer.Option("--html", help="Write a page with piano rolls that play as well.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one line of JSON instead of the table.")]
+
+
+def accompany(
+    out: Out,
+    midi: Midi = None,
+    melody: Annotated[
+        str, typer.Option("--melody", help="auto, or a part: its number, or the name of its track or instrument.")
+    ] = "auto",
+    start: Start = 0.0,
+    duration: Duration = SECONDS,
+    prompt: Prompt = PROMPT,
+    top_p: TopP = 0.95,
+    temperature: Temperature = 1.0,
+    delta: Delta = 5.0,
+    seed: Seed = 0,
+    model: Model = "course",
+    device: Device = "auto",
+    page: Page = False,
+    as_json: AsJson = False,
+) -> None:
+    """Sample a new accompaniment to the melody of a piece with an Anticipatory Music Transformer.
+
+    The melody is kept, and the first seconds of all other parts; these are sampled anew from there on. Writes the
+    excerpt as it was, the melody alone, and the accompaniment with the melody, each as MIDI and as sound.
+    """
+    from course_utils.cli.sampled import Job
+
+    where = (_piece(midi, as_json), start, duration, out, page)
+    _run(Job("accompaniment", *where, top_p, temperature, delta, seed, model, device, prompt, melody=melody), as_json)
+
+
+def infill(
+    out: Out,
+    midi: Midi = None,
+    gap: Annotated[
+        tuple[float, float] | None,
+        typer.Option("--gap", metavar="FROM TO", help="In seconds of the excerpt; without it the middle half."),
+    ] = None,
+    start: Start = 0.0,
+    duration: Duration = SECONDS,
+    top_p: TopP = 0.95,
+    temperature: Temperature = 1.0,
+    delta: Delta = 5.0,
+    seed: Seed = 0,
+    model: Model = "course",
+    device: Device = "auto",
+    page: Page = False,
+    as_json: AsJson = False,
+) -> None:
+    """Empty a gap in a piece and sample what could stand there, knowing what comes behind it.
+
+    Writes the excerpt as it was, with the gap, and filled, each as MIDI and as sound.
+    """
+    from course_utils.cli.sampled import Job
+
+    where = (_piece(midi, as_json), start, duration, out, page)
+    middle = (0.25 * duration, 0.75 * duration)
+    _run(Job("infilling", *where, top_p, temperature, delta, seed, model, device, gap=gap or middle), as_json)
+
+
+def continue_(
+    out: Out,
+    midi: Midi = None,
+    start: Start = 0.0,
+    duration: Duration = SECONDS,
+    prompt: Prompt = PROMPT,
+    top_p: TopP = 0.95,
+    temperature: Temperature = 1.0,
+    seed: Seed = 0,
+    model: Model = "course",
+    device: Device = "auto",
+    page: Page = False,
+    as_json: AsJson = False,
+) -> None:
+    """Sample on from the first seconds of a piece.
+
+    Writes the excerpt as it was, the prompt alone, and the prompt with its continuation, each as MIDI and as sound.
+    """
+    from course_utils.cli.sampled import Job
+
+    where = (_piece(midi, as_json), start, duration, out, page)
+    _run(Job("continuation", *where, top_p, temperature, 5.0, seed, model, device, prompt), as_json)
+
+
+def _piece(midi: Path | None, quiet: bool) -> Path:
+    """The file that was named, or the course's own, which is said."""
+    if midi is not None:
+        return midi
+    from course_utils.paths import data_folder
+
+    if not quiet:
+        typer.echo(f"No --midi given: taking a piece of the course, {Path(DEMO).name} (Freedoom).", err=True)
+    return data_folder() / DEMO
+
+
+def _run(job: Job, as_json: bool) -> None:
+    """Do the job and say what came of it; exit status 1 if it was stopped on the way."""
+    import json
+    from dataclasses import asdict
+
+    from course_utils.cli.sampled import run
+    from course_utils.cli.sampled_table import show
+
+    report = run(job, quiet=as_json)
+    if as_json:
+        typer.echo(json.dumps(asdict(report)))
+    else:
+        show(report, job.out)
+    if not report.ok:
+        raise typer.Exit(1)

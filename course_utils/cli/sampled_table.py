@@ -1,0 +1,81 @@
+"""What the commands that sample notes print for people."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from course_utils.cli.sampled import Report, Row
+
+MOST_NAMED = 6  # instruments in a line of the table
+
+
+def show(report: Report, out: Path) -> None:
+    """Print a report as a table and a few sentences."""
+    from rich.console import Console
+
+    console = Console()
+    console.print(_table(report))
+    for line in sentences(report, out):
+        console.print(line, highlight=False, markup=False)
+
+
+def _table(report: Report) -> Any:
+    from rich.box import SIMPLE
+    from rich.markup import escape
+    from rich.table import Table
+
+    end = report.start + report.duration
+    settings = [report.model, f"p {report.top_p:g}", f"temperature {report.temperature:g}"]
+    settings += [f"delta {report.delta:g} s"] if report.delta is not None else []
+    title = f"{Path(report.input).name}, {report.start:g} to {end:g} s, {', '.join(settings)}, seed {report.seed}"
+    table = Table(title=escape(title), title_justify="left", box=SIMPLE, pad_edge=False)
+    table.add_column("what", no_wrap=True)
+    table.add_column("notes", justify="right", no_wrap=True)
+    table.add_column("instruments", overflow="fold")
+    for row in report.rows:
+        table.add_row(row.what, f"{row.notes:,}", instruments(row))
+    return table
+
+
+def instruments(row: Row) -> str:
+    """The instruments of a row with their notes, the busiest first: "Flute 12, Drums 9"."""
+    counts = sorted(row.instruments.items(), key=lambda item: -item[1])
+    text = ", ".join(f"{name} {count}" for name, count in counts[:MOST_NAMED])
+    left = len(counts) - MOST_NAMED
+    return f"{text} and {left} more" if left > 0 else text or "none"
+
+
+def sentences(report: Report, out: Path) -> list[str]:
+    """What stands below the table."""
+    begin, end = report.span
+    lines = []
+    if report.melody:
+        lines.append(f"Melody: {_capital(report.melody['why'])}.")
+    lines.append(
+        f"Sampled from {begin:g} to {end:g} s: {report.tokens:,} tokens in {report.seconds:.1f} s, "
+        f"{report.tokens_per_second:.0f} tokens/s."
+    )
+    if report.stopped == "interrupted":
+        lines.append(f"Interrupted: there is new music up to {report.reached:.1f} s only.")
+    elif not any(row.notes for row in report.rows if row.what == "sampled"):
+        lines.append("The model sampled no note: try another --seed, or a longer --duration.")
+    elif report.stopped == "limit":
+        lines.append(f"Stopped at the greatest number of events, {report.tokens // 3:,}, at {report.reached:.1f} s.")
+    lines += [f"{_capital(line)}." for line in report.said]
+    lines += [
+        f"The sound of {row.what} is {row.quieter:.1f} dB quieter, so that it stays below full scale."
+        for row in report.rows
+        if row.quieter
+    ]
+    count = sum((row.midi is not None) + (row.wav is not None) for row in report.rows)
+    page = f", and the page {Path(report.html).name}" if report.html else ""
+    stem = Path(report.input).stem
+    written = [row.what for row in report.rows if row.midi]
+    lines.append(f"{count} files in {out}{page}: {', '.join(f'{stem}_{what}' for what in written)} as .mid and .wav")
+    return lines
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]

@@ -1,0 +1,286 @@
+"""Does a melody that is given help? How many bits the accompaniment takes, and what accompaniments are made.
+
+Held-out songs of the course's composer, whose melody, chords and key are known. A melody is right, or wrong: another
+song's, stretched to begin and end with the right one and as many notes as it, on the same instrument, in the octave
+nearest to it. So only the notes tell them apart, not how much is given or when.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from course_utils.amt import token_lists
+from course_utils.amt.accompany import cut
+from course_utils.amt.generate import generate
+from course_utils.amt.network import AMT
+from course_utils.amt.vocab import (
+    ANTICIPATE,
+    AUTOREGRESS,
+    DRUMS,
+    DUR_OFFSET,
+    MAX_DUR,
+    MAX_PITCH,
+    NOTE_OFFSET,
+    TIME_RESOLUTION,
+    Triples,
+    as_controls,
+    durations,
+    onsets,
+)
+from course_utils.train.music import ChordSpan, Piece
+from course_utils.train.music_measures import SLOT_NAMES, difference, event_bits, sequence
+from course_utils.train.token_guesses import SEED, share
+
+Floats = npt.NDArray[np.float64]
+
+SECONDS, PROMPT = (
+    20.0,
+    5.0,
+)  # of an excerpt, and of its own accompaniment that is given: as in the paper's listening test
+TOP_P = 0.95
+GENERATED_SONGS = 12
+MAJOR = np.array([1, 0, 1, 0, 1, 1, 0, 1, 0, 1, 0, 1], dtype=float)
+GIVEN = ("right", "none", "wrong")
+MEASURES = ("chord", "key")
+
+
+@dataclass(frozen=True, eq=False)
+class Excerpt:
+    """The first SECONDS from a song's first sung note on, times from there: melody and accompaniment, int64 [N, 3]."""
+
+    name: str
+    melody: Triples
+    accompaniment: Triples
+    tune: Triples  # the melody to the end of the song
+    chords: tuple[ChordSpan, ...]  # in s, as far as the excerpt goes
+
+
+def excerpt(song: Piece) -> Excerpt:
+    """The excerpt of a song. Raises ValueError for a piece whose melody or chords are unknown."""
+    if song.melody is None or song.chords is None:
+        raise ValueError(f"{song.name}: excerpts are of songs whose melody and chords are known")
+    start = token_lists.min_time(song.triples, song.melody) / TIME_RESOLUTION
+    rows = cut(song.triples, start, SECONDS)
+    sung = token_lists.instrument_of(rows) == song.melody
+    spans = [(max(a - start, 0.0), min(b - start, SECONDS), chord) for a, b, chord in song.chords]
+    tune = song.triples[token_lists.instrument_of(song.triples) == song.melody]
+    return Excerpt(song.name, rows[sung], rows[~sung], tune, tuple(span for span in spans if span[0] < span[1]))
+
+
+# --- wrong melodies ---------------------------------------------------------------------------------------------------
+
+
+def strangers(count: int, seed: int = SEED) -> list[int]:
+    """For each of `count` songs another one, each once. Raises ValueError for fewer than two."""
+    if count < 2:
+        raise ValueError(f"a wrong melody is another song's: {count} song is not enough")
+    order = np.random.default_rng(seed).permutation(count)
+    return [int(order[(int(place) + 1) % count]) for place in np.argsort(order)]
+
+
+def disguised(melody: Triples, right: Triples, semitones: int = 0) -> Triples:
+    """The first notes of a melody in place of the right one: as many, as long, on its instrument, near its octave.
+
+    semitones: moved by so many before the octave is chosen. Both int64 [N, 3] in order of time.
+    """
+    taken = melody[: len(right)]
+    at, length = onsets(taken), durations(taken)
+    target, span = onsets(right), max(int(np.ptp(onsets(taken))), 1)
+    scale = max(int(np.ptp(target)), 1) / span
+    pitch = token_lists.pitch_of(taken) + semitones
+    pitch = pitch + 12 * round(float(token_lists.pitch_of(right).mean() - pitch.mean()) / 12)
+    top = MAX_PITCH - 12  # what leaves the range comes back by octaves
+    pitch = np.where(pitch < 0, pitch % 12, np.where(pitch >= MAX_PITCH, top + (pitch - top) % 12, pitch))
+    instrument = int(token_lists.instrument_of(right)[0])
+    return np.stack(
+        [
+            target[0] + np.rint((at - at[0]) * scale).astype(np.int64),
+            DUR_OFFSET + np.clip(np.rint(length * scale).astype(np.int64), 1, MAX_DUR - 1),
+            NOTE_OFFSET + MAX_PITCH * instrument + pitch,
+        ],
+        axis=1,
+    )
+
+
+def chord_profile(chords: Sequence[ChordSpan]) -> Floats:
+    """For how many seconds each pitch class is a tone of the chord, [12]."""
+    profile = np.zeros(12)
+    for start, end, chord in chords:
+        profile[list(chord.tones)] += end - start
+    return profile
+
+
+def key_signature(profile: Floats) -> int:
+    """The major key, 0 to 11 (C = 0), whose seven tones hold most of a profile [12]; minor keys count as relatives."""
+    return int(np.argmax([profile @ np.roll(MAJOR, tonic) for tonic in range(12)]))
+
+
+def wrong_melodies(excerpts: Sequence[Excerpt], in_key: bool = False) -> list[Triples]:
+    """For each excerpt another one's melody, disguised; in_key: and moved into the excerpt's key."""
+    keys = [key_signature(chord_profile(e.chords)) for e in excerpts]
+    found = []
+    for place, other in enumerate(strangers(len(excerpts))):
+        shift = (keys[place] - keys[other]) % 12 if in_key else 0
+        found.append(disguised(excerpts[other].tune, excerpts[place].melody, shift))
+    return found
+
+
+# --- bits of the accompaniment ----------------------------------------------------------------------------------------
+
+
+def melody_table(network: AMT, songs: Sequence[Piece]) -> dict[str, Any]:
+    """Bits an event of the accompaniment, with the right melody as control, without, and with wrong ones.
+
+    The same events in all cases: as many as every sequence holds. "none" is a sequence without controls; in "none,
+    announced" the first token says that controls are to come, and none do.
+    """
+    excerpts = [excerpt(song) for song in songs]
+    nothing = excerpts[0].melody[:0]
+    melodies = {
+        "right": [e.melody for e in excerpts],
+        "none": [nothing] * len(excerpts),
+        "none, announced": [nothing] * len(excerpts),
+        "wrong": wrong_melodies(excerpts),
+        "wrong, in key": wrong_melodies(excerpts, in_key=True),
+    }
+    sums: dict[str, list[Floats]] = {name: [] for name in melodies}
+    counts = []
+    for place, e in enumerate(excerpts):
+        bits = {}
+        for name, sung in melodies.items():
+            mode = AUTOREGRESS if name == "none" else ANTICIPATE
+            bits[name] = event_bits(network, sequence(e.accompaniment, as_controls(sung[place]), mode))
+        counts.append(float(min(map(len, bits.values()))))
+        for name, found in bits.items():
+            sums[name].append(found[: int(counts[-1])].sum(0))
+    return {"songs": len(songs), "events": sum(counts), **_bit_figures(sums, np.array(counts), excerpts)}
+
+
+def _bit_figures(sums: Mapping[str, list[Floats]], count: Floats, excerpts: Sequence[Excerpt]) -> dict[str, Any]:
+    by_name = {name: np.stack([[rows.sum(), *rows] for rows in found]) for name, found in sums.items()}
+    figures = {}
+    for name, bits in by_name.items():
+        mean, error = share(bits, np.repeat(count[:, None], bits.shape[1], axis=1))
+        named = ("event", *SLOT_NAMES)
+        figures[name] = {
+            "bits": dict(zip(named, mean.tolist(), strict=True)),
+            "bits_error": dict(zip(named, error.tolist(), strict=True)),
+        }
+    pairs = (("none", "right"), ("wrong", "none"), ("wrong", "right"), ("wrong, in key", "right"))
+    return {
+        "given": figures,
+        "differences": {
+            f"{worse} - {better}": difference((by_name[worse][:, 0], count), (by_name[better][:, 0], count))
+            for worse, better in pairs
+        },
+        "right_by_song": {
+            e.name: float(bits[0] / n) for e, bits, n in zip(excerpts, by_name["right"], count, strict=True)
+        },
+    }
+
+
+# --- generated accompaniments -----------------------------------------------------------------------------------------
+
+
+def agreement(notes: Triples, chords: Sequence[ChordSpan], start: float = PROMPT, end: float = SECONDS) -> Floats:
+    """Seconds in which pitched notes sound: on a tone of the chord, on one of the key's, in all (added over notes),
+    and in which at least one does: [4]. Counted from `start` to `end` seconds; drums are left out.
+    """
+    pitched = notes[token_lists.instrument_of(notes) != DRUMS]
+    begin = np.maximum(onsets(pitched) / TIME_RESOLUTION, start)
+    stop = np.minimum((onsets(pitched) + durations(pitched)) / TIME_RESOLUTION, end)
+    spans = np.array([(a, b) for a, b, _ in chords])
+    tones = np.array([np.isin(np.arange(12), chord.tones) for _, _, chord in chords])
+    together = np.minimum(stop[:, None], spans[:, 1]) - np.maximum(begin[:, None], spans[:, 0])
+    together = np.maximum(together, 0.0)  # [notes, chords]
+    classes = token_lists.pitch_of(pitched) % 12
+    on_chord = (together * tones[:, classes].T).sum()
+    in_key = np.roll(MAJOR, key_signature(chord_profile(chords)))
+    ticks = np.zeros(round((end - start) * TIME_RESOLUTION), dtype=bool)
+    for a, b in zip(begin, stop, strict=True):
+        ticks[round((a - start) * TIME_RESOLUTION) : max(round((b - start) * TIME_RESOLUTION), 0)] = True
+    return np.array([on_chord, together.sum(1) @ in_key[classes], together.sum(), ticks.sum() / TIME_RESOLUTION])
+
+
+def chance_agreement(chords: Sequence[ChordSpan], start: float = PROMPT, end: float = SECONDS) -> Floats:
+    """What notes of any pitch class would have, as `agreement`, for one second of sound."""
+    spans = [(max(min(b, end) - max(a, start), 0.0), len(chord.tones) / 12) for a, b, chord in chords]
+    seconds = sum(length for length, _ in spans)
+    return np.array([sum(length * odds for length, odds in spans) / seconds, 7 / 12, 1.0, 0.0])
+
+
+def generated_table(
+    network: AMT, songs: Sequence[Piece], progress: Callable[[str], None], count: int = GENERATED_SONGS
+) -> dict[str, Any]:
+    """How accompaniments made to the right, no and a wrong melody agree with the song's chords and key.
+
+    Each goes on from the first PROMPT seconds of the song's own accompaniment; "composer" is how that really goes on,
+    "chance" notes of any pitch.
+    """
+    excerpts = [excerpt(song) for song in songs]
+    wrong = wrong_melodies(excerpts)
+    rows: dict[str, list[Floats]] = {name: [] for name in ("composer", *GIVEN, "chance")}
+    notes: dict[str, int] = dict.fromkeys(("composer", *GIVEN), 0)
+    for place, e in enumerate(excerpts[:count]):
+        progress(f"accompanying {e.name}")
+        begins = onsets(e.accompaniment) / TIME_RESOLUTION
+        made = {"composer": e.accompaniment[begins >= PROMPT]}
+        for name, sung in zip(GIVEN, (e.melody, e.melody[:0], wrong[place]), strict=True):
+            prompt, controls = e.accompaniment[begins < PROMPT], as_controls(sung)
+            made[name] = generate(network, PROMPT, SECONDS, prompt, controls, top_p=TOP_P, seed=SEED + place).new
+        for name, found in made.items():
+            rows[name].append(agreement(found, e.chords))
+            notes[name] += len(found)
+        rows["chance"].append(chance_agreement(e.chords))
+    stacked = {name: np.maximum(np.stack(found), 1e-9) for name, found in rows.items()}  # silence is no agreement
+    made_seconds = len(stacked["right"]) * (SECONDS - PROMPT)
+    return {
+        "songs": len(stacked["right"]),
+        "settings": {"seconds": SECONDS, "prompt": PROMPT, "top_p": TOP_P, "seed": SEED},
+        "given": {
+            name: _agreement_figures(found)
+            | ({"notes_per_second": notes[name] / made_seconds} if name in notes else {})
+            for name, found in stacked.items()
+        },
+        "differences": {
+            measure: {
+                f"{better} - {worse}": difference(
+                    (stacked[better][:, column], stacked[better][:, 2]),
+                    (stacked[worse][:, column], stacked[worse][:, 2]),
+                )
+                for better, worse in (("composer", "right"), ("right", "none"), ("none", "wrong"), ("right", "wrong"))
+            }
+            for column, measure in enumerate(MEASURES)
+        },
+    }
+
+
+def _agreement_figures(rows: Floats) -> dict[str, Any]:
+    """Shares of the sounding time with standard errors, and the share of time in which anything sounds."""
+    mean, error = share(rows[:, :2], np.repeat(rows[:, 2:3], 2, axis=1))
+    sounding = rows[:, 3].mean() / (SECONDS - PROMPT)
+    figures = {name: float(value) for name, value in zip(MEASURES, mean, strict=True)}
+    errors = {f"{name}_error": float(value) for name, value in zip(MEASURES, error, strict=True)}
+    return {**figures, **errors, "sounding": float(sounding)}
+
+
+# --- the floor --------------------------------------------------------------------------------------------------------
+
+
+def judge_melody(bits: Mapping[str, Any], generated: Mapping[str, Any]) -> dict[str, bool]:
+    """Right beats none beats wrong, outside the error bars: in bits, and in what is made."""
+    found = {
+        "the accompaniment takes fewer bits with the right melody than without": bits["none - right"]["low"] > 0,
+        "the accompaniment takes fewer bits without a melody than with a wrong one": bits["wrong - none"]["low"] > 0,
+    }
+    words = {"chord": "on tones of the song's chords", "key": "in the song's key"}
+    for measure, where in words.items():
+        row = generated[measure]
+        found[f"what is made lies {where} more with the right melody than without"] = row["right - none"]["low"] > 0
+        found[f"what is made lies {where} more without a melody than with a wrong one"] = row["none - wrong"]["low"] > 0
+    return {f"{point}, outside the 95 % interval": met for point, met in found.items()}

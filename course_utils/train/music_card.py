@@ -1,0 +1,236 @@
+"""Card of the course's Anticipatory Music Transformer, made by measuring the shipped weights: figures nobody typed."""
+
+from __future__ import annotations
+
+import json
+import platform
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import torch
+
+from course_utils import zoo
+from course_utils.amt.load import COURSE_MODEL
+from course_utils.amt.network import AMT
+from course_utils.files import atomic_write, rounded, sha256_of
+from course_utils.train.accompaniments import GIVEN, generated_table, judge_melody, melody_table
+from course_utils.train.music import Piece, story
+from course_utils.train.music_measures import (
+    CONTROLS,
+    GUESSES,
+    SLOT_NAMES,
+    control_table,
+    fit_guesses,
+    judge_guesses,
+)
+from course_utils.train.token_guesses import SEED
+
+COLUMNS = ("event", *SLOT_NAMES)
+
+
+def music_figures(
+    network: AMT, held_out: Sequence[Piece], training: Sequence[Piece], progress: Callable[[str], None]
+) -> dict[str, Any]:
+    """All that is measured: "controls", "guesses", "by_piece", "melody", "generated" and the judgement, "floor".
+
+    Raises ValueError for a piece that is of the other split, and for fewer than two
+    held-out songs whose melody and chords are known.
+    """
+    for pieces, split in ((held_out, "held out"), (training, "train")):
+        misplaced = [piece.name for piece in pieces if piece.split != split]
+        if misplaced:
+            raise ValueError(f"these pieces are not of the split {split!r}: {', '.join(misplaced[:5])}")
+    songs = [piece for piece in held_out if piece.chords is not None]
+    if len(songs) < 2:
+        raise ValueError(f"a right and a wrong melody need two held-out songs at least; there are {len(songs)}")
+    progress("counting what follows what in the training pieces")
+    guesses = fit_guesses(training)
+    progress("bits of events with each kind of controls")
+    figures = control_table(network, held_out, guesses)
+    progress("bits of accompaniments with the right, no and a wrong melody")
+    figures["melody"] = melody_table(network, songs)
+    figures["generated"] = generated_table(network, songs, progress)
+    figures["floor"] = judge(figures)
+    return figures
+
+
+def judge(figures: Mapping[str, Any]) -> dict[str, bool]:
+    """The floor that the project sets this model, point by point."""
+    return judge_guesses(figures["guesses"]) | judge_melody(
+        figures["melody"]["differences"], figures["generated"]["differences"]
+    )
+
+
+def music_card(
+    network: AMT,
+    held_out: Sequence[Piece],
+    training: Sequence[Piece],
+    told: Mapping[str, Any],
+    progress: Callable[[str], None] = print,
+) -> dict[str, Any]:
+    """Everything the card says, measured now. told: how the network was trained. Raises ValueError as before."""
+    path = zoo.weights_path(COURSE_MODEL)
+    return {
+        "model": COURSE_MODEL,
+        "weights_sha256": sha256_of(path),
+        "weights_bytes": path.stat().st_size,
+        "parameters": sum(p.numel() for p in network.parameters()),
+        "sizes": vars(network.config),
+        "training": dict(told),
+        "measured_on": {"torch": torch.__version__, "python": platform.python_version(), "device": str(network.device)},
+        "music": story(held_out),
+        "seed": SEED,
+        **music_figures(network, held_out, training, progress),
+    }
+
+
+def write_music_card(card: Mapping[str, Any]) -> None:
+    """card.json and card.md in the model's folder."""
+    folder = zoo.weights_path(card["model"]).parent
+    texts = {"card.json": json.dumps(rounded(card), indent=1, allow_nan=False) + "\n", "card.md": as_page(card)}
+    for file, text in texts.items():
+        with atomic_write(folder / file) as temporary:
+            temporary.write_text(text, encoding="utf-8")
+
+
+# --- the page ---------------------------------------------------------------------------------------------------------
+
+
+def as_page(card: Mapping[str, Any]) -> str:
+    """The card as a page to read."""
+    card = rounded(card)
+    sizes = card["sizes"]
+    lines = [
+        "# Model card: the course's Anticipatory Music Transformer",
+        "",
+        "Written by `python -m course_utils.train amt-card` from the weights beside it. Do not edit by hand.",
+        "",
+        f"- Parameters: {card['parameters']:,}; weights {card['weights_bytes'] / 1e6:.1f} MB in half precision, "
+        f"SHA-256 `{card['weights_sha256']}`",
+        f"- GPT-2: {sizes['vocabulary']:,} tokens, context {sizes['context']}, width {sizes['width']}, "
+        f"{sizes['layers']} layers, {sizes['heads']} heads",
+        *[f"- {key}: {_said(value)}" for key, value in card["training"].items()],
+        f"- Measured on held-out music, {card['music']}; no model was trained on any of it",
+        *_control_lines(card["controls"]),
+        *_guess_lines(card["guesses"], card["controls"]),
+        *_melody_lines(card["melody"]),
+        *_generated_lines(card["generated"]),
+        "",
+        "The floor this project set itself:",
+        "",
+        *[f"- {'met' if met else 'NOT met'}: {point}" for point, met in card["floor"].items()],
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _control_lines(table: Mapping[str, Any]) -> list[str]:
+    """Perplexities and bits, by group of pieces and kind of controls."""
+    lines = [
+        "",
+        "How well the next event is foretold: perplexity, lower is better, with the standard error of a bootstrap over "
+        "pieces; one stretch of each piece, as long as the context holds. A token is weighed against those of its own "
+        "slot, as in sampling; rests are events. Perplexities of time, duration and note multiply to the event's. "
+        'Controls are given and cost nothing: they leave fewer events to foretell in a second. "none" is '
+        "autoregressive; the others are anticipatory, with controls drawn as in training, or the melody alone (in "
+        "Freedoom's pieces the part that sings most).",
+        "",
+        "| music | controls | event | time | duration | note | bits an event | events/s | bits/s |",
+        "|---|---|---|---|---|---|---|---|---|",
+    ]
+    for group, rows in table.items():
+        for kind in CONTROLS:
+            row = rows[kind]
+            cells = [f"{_three(row['perplexity'][c])} ± {_three(row['perplexity_error'][c])}" for c in COLUMNS]
+            lines.append(
+                f"| {group} ({row['pieces']}) | {kind} | "
+                + " | ".join(cells)
+                + f" | {row['bits']['event']:.2f} ± {row['bits_error']['event']:.2f} | {row['events_per_second']:.1f} "
+                f"| {row['bits_per_second']:.1f} ± {row['bits_per_second_error']:.1f} |"
+            )
+    return lines
+
+
+def _guess_lines(table: Mapping[str, Any], controls: Mapping[str, Any]) -> list[str]:
+    """What the bits are worth: the same events without a network."""
+    lines = [
+        "",
+        "The same events without controls, guessed without a network, in bits: by chance among a slot's tokens; by how "
+        "frequent each is in the training pieces; likewise, or as in the event before (repeat); by what follows what "
+        "(bigram). These guesses count times from the event before.",
+        "",
+        "| music | guess | event | time | duration | note | the model takes less by (95 % interval) |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for group, rows in table.items():
+        lines.append(f"| {group} | **model** | " + " | ".join(_bits(controls[group]["none"])) + " | |")
+        for name in GUESSES:
+            gain = rows[name]["gain"]
+            lines.append(f"| {group} | {name} | " + " | ".join(_bits(rows[name])) + f" | {_interval(gain)} |")
+    return lines
+
+
+def _bits(row: Mapping[str, Any]) -> list[str]:
+    return [f"{row['bits'][c]:.2f} ± {row['bits_error'][c]:.2f}" for c in COLUMNS]
+
+
+def _melody_lines(table: Mapping[str, Any]) -> list[str]:
+    """Whether a control helps, in bits."""
+    lines = [
+        "",
+        f"Does a control help? Bits of the accompaniment in {table['songs']} held-out songs, the first 20 s sung, the "
+        f"same {table['events']:.0f} events in all rows. A wrong melody is another song's, with as many notes, "
+        "beginning and ending with the right one, on its instrument, near its octave; in key: moved into the song's "
+        "key as well. Announced: the first token says that controls are to come, and none do.",
+        "",
+        "| melody | event | time | duration | note |",
+        "|---|---|---|---|---|",
+        *[f"| {name} | " + " | ".join(_bits(row)) + " |" for name, row in table["given"].items()],
+        "",
+        "Bits an event between them, song by song (95 % interval): "
+        + "; ".join(f"{pair} {_interval(found)}" for pair, found in table["differences"].items())
+        + ".",
+    ]
+    return lines
+
+
+def _generated_lines(table: Mapping[str, Any]) -> list[str]:
+    """Whether it can be heard: what accompaniments are made of."""
+    settings = table["settings"]
+    lines = [
+        "",
+        f"Accompaniments made for {table['songs']} of these songs: {settings['seconds']:g} s, of which the first "
+        f"{settings['prompt']:g} s are the song's own; p = {settings['top_p']:g}. Shares of the time in which pitched "
+        "notes sound on a tone of the song's chord, and of its key; the composer's own accompaniment has what a human "
+        "original would, chance is notes of any pitch.",
+        "",
+        "| melody | on chord tones | in key | something sounds | notes/s |",
+        "|---|---|---|---|---|",
+    ]
+    titles = {"composer": "the composer's own", "chance": "chance", **{name: name for name in GIVEN}}
+    for name, title in titles.items():
+        row = table["given"][name]
+        cells = [f"{row[m]:.1%} ± {row[m + '_error']:.1%}" for m in ("chord", "key")]
+        rest = [f"{row['sounding']:.0%}", f"{row['notes_per_second']:.1f}"] if "notes_per_second" in row else ["", ""]
+        lines.append(f"| {title} | " + " | ".join([*cells, *rest]) + " |")
+    for measure, where in (("chord", "chord tones"), ("key", "key")):
+        pairs = [
+            f"{pair} {_interval({key: 100 * value for key, value in found.items()}, 1)}"
+            for pair, found in table["differences"][measure].items()
+        ]
+        lines += ["", f"Differences in percentage points, {where} (95 % interval): " + "; ".join(pairs) + "."]
+    return lines
+
+
+def _interval(found: Mapping[str, float], digits: int = 2) -> str:
+    return f"{found['mean']:.{digits}f} ({found['low']:.{digits}f} to {found['high']:.{digits}f})"
+
+
+def _three(number: float) -> str:
+    """A number in three digits, or in two decimals if it is small: 18,700; 187; 18.7; 1.87."""
+    if number >= 100:
+        return f"{float(f'{number:.3g}'):,.0f}"
+    return f"{number:.1f}" if number >= 10 else f"{number:.2f}"
+
+
+def _said(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value)

@@ -1,0 +1,348 @@
+"""`course accompany`, `course infill`, `course continue`: the files they write, what they say, and how they end."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import warnings
+from pathlib import Path
+from typing import Any
+
+import mido
+import numpy as np
+import pytest
+import soundfile as sf
+from course_command import check_refused
+from course_command import course as any_course
+
+from course_utils.amt import choose_melody, parts_of, read_midi, vocab
+from course_utils.cli import accompany as commands
+from course_utils.cli.output import Progress
+from course_utils.paths import data_folder
+from course_utils.train.music import is_held_out_music
+
+RATE = 44100
+SHORT = ("--duration", 3, "--prompt", 1)
+# A network of random weights that leans against late times: quick, and what is tested is what the command makes of it.
+SMALL = Path(__file__).parent / "conformance" / "data" / "amt" / "gpt2_tiny"
+
+
+def course(command: str, *arguments: object) -> Any:
+    """The command, with the small network unless another is named."""
+    return any_course(command, *(() if "--model" in arguments else ("--model", SMALL)), *arguments)
+
+
+def midi_file(path: Path, *tracks: tuple[str, int, list[tuple[float, float, int]]]) -> Path:
+    """A file of a track for each (name, program, notes of onset s, duration s, pitch); program 128 for drums."""
+    file = mido.MidiFile(ticks_per_beat=50)  # at 120 beats a minute a tick is 10 ms
+    for number, (name, program, notes) in enumerate(tracks):
+        channel = 9 if program == 128 else number % 9
+        track = mido.MidiTrack(
+            [mido.MetaMessage("track_name", name=name), mido.MetaMessage("midi_port", port=number // 9)]
+        )
+        if program < 128:
+            track.append(mido.Message("program_change", channel=channel, program=program))
+        moments = [(round(100 * on), 1, "note_on", pitch) for on, _, pitch in notes]
+        moments += [(round(100 * (on + long)), 0, "note_off", pitch) for on, long, pitch in notes]
+        last = 0
+        for tick, _, kind, pitch in sorted(moments):
+            track.append(mido.Message(kind, channel=channel, note=pitch, velocity=80, time=tick - last))
+            last = tick
+        file.tracks.append(track)
+    file.save(path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def piece(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Twelve seconds: a flute sings over a piano and a bass; drums."""
+    beats = np.arange(0, 12, 0.5).tolist()
+    return midi_file(
+        tmp_path_factory.mktemp("midi") / "piece.mid",
+        ("Keys", 0, [(t, 0.5, p) for t in beats[::2] for p in (60, 64, 67)]),
+        ("Singer", 73, [(t, 0.4, 76 + round(2 * t) % 5) for t in beats]),
+        ("Low", 33, [(t, 0.9, 36 + round(t) % 3) for t in beats[::2]]),
+        ("Kit", 128, [(t, 0.1, 38 if round(2 * t) % 2 else 36) for t in beats]),
+    )
+
+
+@pytest.fixture(scope="module")
+def answer(piece: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """An accompaniment with a page, as JSON."""
+    out = tmp_path_factory.mktemp("out") / "new"
+    done = course("accompany", "--midi", piece, "--start", 2, *SHORT, "--html", "--out", out, "--json")
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    return json.loads(done.stdout)
+
+
+def rows_of(answer: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    return {row["what"]: row for row in answer["rows"]}
+
+
+def excerpt(path: Path, start: float, duration: float, program: int | None = None) -> set[tuple[int, int]]:
+    """Onset in ticks from the start, and note, of what begins in the excerpt."""
+    first = round(100 * start)
+    events = read_midi(path)
+    onset, note = vocab.onsets(events) - first, vocab.notes(events)
+    inside = (onset >= 0) & (onset < round(100 * duration))
+    inside &= True if program is None else note // 128 == program
+    return set(zip(onset[inside].tolist(), note[inside].tolist(), strict=True))
+
+
+def test_the_melody_is_kept_and_everything_is_written(answer: dict[str, Any], piece: Path) -> None:
+    rows = rows_of(answer)
+    assert list(rows) == ["original", "melody", "sampled", "accompaniment"]
+    assert (answer["ok"], answer["stopped"], answer["span"], answer["delta"]) == (True, "end", [1, 3], 5.0)
+    names = [f"piece_{what}{suffix}" for what in ("accompaniment", "melody", "original") for suffix in (".mid", ".wav")]
+    written = sorted(path.name for path in Path(answer["html"]).parent.iterdir())
+    assert written == sorted([*names, "piece_accompaniment.html"])
+    assert excerpt(rows["original"]["midi"], 0, 3) == excerpt(piece, 2, 3)
+    sung = excerpt(piece, 2, 3, 73)
+    assert excerpt(rows["melody"]["midi"], 0, 3) == sung
+    assert excerpt(rows["accompaniment"]["midi"], 0, 3, 73) >= sung
+    assert excerpt(rows["accompaniment"]["midi"], 0, 1) == excerpt(piece, 2, 1), "the prompt is the piece's own"
+    for what in ("original", "melody", "accompaniment"):
+        info = sf.info(rows[what]["wav"])
+        assert (info.samplerate, info.channels, info.frames, info.subtype) == (RATE, 1, round(4.5 * RATE), "PCM_16")
+        assert np.abs(sf.read(rows[what]["wav"])[0]).max() > 0.01, "silence is never the answer"
+
+
+def test_the_figures_are_those_of_the_files(answer: dict[str, Any]) -> None:
+    rows = rows_of(answer)
+    for row in rows.values():
+        assert sum(row["instruments"].values()) == row["notes"]
+        if row["midi"]:
+            assert len(read_midi(row["midi"])) == row["notes"]
+    kept = excerpt(rows["original"]["midi"], 0, 1) | excerpt(rows["melody"]["midi"], 0, 3)
+    assert rows["accompaniment"]["notes"] == len(kept) + rows["sampled"]["notes"]
+    assert answer["tokens"] % 3 == 0
+    assert answer["tokens"] >= 3 * rows["sampled"]["notes"] + 3, "and the event at the end, which is not taken"
+    assert answer["tokens_per_second"] == pytest.approx(answer["tokens"] / answer["seconds"])
+    assert answer["melody"]["name"] == "Singer"
+    assert (answer["melody"]["number"], answer["melody"]["instrument"]) == (1, "Flute")
+    assert "the highest in 100% of its notes" in answer["melody"]["why"]
+
+
+def test_the_page_plays_both_without_a_network(answer: dict[str, Any]) -> None:
+    page = Path(answer["html"]).read_text(encoding="utf-8")
+    assert page.count("<iframe ") == 2
+    assert "Accompaniment, sampled from 1 to 3 s" in page
+    assert "The excerpt as it was" in page
+    assert "Flute (control)" in page
+    assert "http" not in page.replace("http://www.w3.org/", "")
+
+
+def test_a_seed_gives_the_same_files_and_the_table_says_what_the_json_says(
+    piece: Path, answer: dict[str, Any], tmp_path: Path
+) -> None:
+    arguments = ("accompany", "--midi", piece, "--start", 2, *SHORT, "--html", "--out", tmp_path)
+    done = course(*arguments)
+    assert done.returncode == 0, done.stderr
+    first = Path(answer["html"]).parent
+    for path in first.iterdir():
+        assert (tmp_path / path.name).read_bytes() == path.read_bytes(), path.name
+    text = " ".join(done.stdout.split())
+    for row in answer["rows"]:
+        assert f" {row['what']} {row['notes']} " in text
+    assert "Melody: 1 Singer (Flute): the highest in 100%" in text
+    assert f"Sampled from 1 to 3 s: {answer['tokens']} tokens in" in text
+    assert f"6 files in {tmp_path}, and the page piece_accompaniment.html" in done.stdout.replace("\n", " ").replace(
+        "  ", " "
+    )
+    assert all(len(line) <= 80 or str(tmp_path) in line for line in done.stdout.splitlines())
+
+
+def test_another_seed_gives_another_result(piece: Path, tmp_path: Path) -> None:
+    results = []
+    for seed in (1, 2, 3):
+        done = course("continue", "--midi", piece, *SHORT, "--p", 1, "--seed", seed, "--out", tmp_path)
+        assert done.returncode == 0, done.stderr
+        results.append((tmp_path / "piece_continuation.mid").read_bytes())
+    assert len(set(results)) > 1
+
+
+def test_a_named_part_is_accompanied(piece: Path, tmp_path: Path) -> None:
+    for asked in ("keys", "0", "Acoustic Grand Piano"):
+        done = course("accompany", "--midi", piece, *SHORT, "--melody", asked, "--out", tmp_path, "--json")
+        assert done.returncode == 0, done.stderr
+        answer = json.loads(done.stdout)
+        assert (answer["melody"]["name"], answer["melody"]["why"]) == ("Keys", f"asked for: {asked}")
+        assert rows_of(answer)["melody"]["instruments"] == {"Acoustic Grand Piano": 9}
+
+
+def test_what_is_around_a_gap_is_kept(piece: Path, tmp_path: Path) -> None:
+    done = course("infill", "--midi", piece, "--duration", 4, "--gap", 1.5, 2.5, "--html", "--out", tmp_path, "--json")
+    assert done.returncode == 0, done.stderr
+    answer = json.loads(done.stdout)
+    rows = rows_of(answer)
+    assert list(rows) == ["original", "given", "sampled", "infilling"]
+    assert (answer["span"], answer["melody"]) == ([1.5, 2.5], None)
+    around = {row for row in excerpt(piece, 0, 4) if not 150 <= row[0] < 250}
+    assert excerpt(rows["given"]["midi"], 0, 4) == around
+    filled = excerpt(rows["infilling"]["midi"], 0, 4)
+    assert around <= filled
+    assert all(150 <= onset <= 250 for onset, _ in filled - around)
+    assert "(control)" in Path(answer["html"]).read_text(encoding="utf-8"), "what lies behind is known beforehand"
+
+
+def test_the_middle_is_the_gap_if_none_is_named(piece: Path, tmp_path: Path) -> None:
+    done = course("infill", "--midi", piece, "--duration", 2, "--out", tmp_path, "--json")
+    assert json.loads(done.stdout)["span"] == [0.5, 1.5]
+    done = course("infill", "--midi", piece, "--duration", 2, "--gap", 0, 2, "--out", tmp_path / "all", "--json")
+    given = rows_of(json.loads(done.stdout))["given"]
+    assert (given["notes"], given["midi"], given["wav"]) == (0, None, None), "nothing makes no file"
+
+
+def test_a_continuation_begins_with_the_prompt(piece: Path, tmp_path: Path) -> None:
+    done = course("continue", "--midi", piece, *SHORT, "--out", tmp_path, "--json")
+    assert done.returncode == 0, done.stderr
+    answer = json.loads(done.stdout)
+    rows = rows_of(answer)
+    assert list(rows) == ["original", "prompt", "sampled", "continuation"]
+    assert answer["delta"] is None
+    assert excerpt(rows["prompt"]["midi"], 0, 3) == excerpt(piece, 0, 1)
+    new = excerpt(rows["continuation"]["midi"], 0, 3) - excerpt(piece, 0, 1)
+    assert all(100 <= onset < 300 for onset, _ in new)
+
+
+def test_without_midi_a_shipped_piece_is_taken_and_it_says_so(tmp_path: Path) -> None:
+    done = course("accompany", "--start", 15, *SHORT, "--out", tmp_path)
+    assert done.returncode == 0, done.stderr
+    name = Path(commands.DEMO).name
+    assert f"No --midi given: taking a piece of the course, {name} (Freedoom)." in " ".join(done.stderr.split())
+    assert (tmp_path / f"{Path(name).stem}_accompaniment.wav").exists()
+    assert is_held_out_music(name), "the model must not have learned it by heart"
+    chosen = choose_melody(parts_of(data_folder() / commands.DEMO))
+    assert "its name says so" in chosen.why
+    assert "Program 14 (chromatic percussion) is played by" in " ".join(done.stdout.split()), (
+        "what the synthesiser cannot voice is said"
+    )
+
+
+def interrupting(monkeypatch: pytest.MonkeyPatch, after: int) -> None:
+    """Ctrl-C when that many events have been sampled."""
+    seen: list[str] = []
+
+    def call(_: Progress, what: str) -> None:
+        if what.startswith("accompaniment: "):
+            seen.append(what)
+            if len(seen) == after:
+                raise KeyboardInterrupt
+
+    monkeypatch.setattr(Progress, "__call__", call)
+
+
+def test_an_interrupt_keeps_what_there_is(piece: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    arguments = ("accompany", "--midi", piece, "--duration", 8, "--prompt", 1, "--out", tmp_path)
+    interrupting(monkeypatch, 1)
+    done = course(*arguments, "--json")
+    assert done.returncode == 1
+    answer = json.loads(done.stdout)
+    assert (answer["ok"], answer["stopped"], answer["tokens"]) == (False, "interrupted", 3)
+    assert 1 <= answer["reached"] < 8
+    sung = excerpt(piece, 0, 8, 73)
+    assert excerpt(rows_of(answer)["accompaniment"]["midi"], 0, 8) >= sung
+    interrupting(monkeypatch, 1)
+    done = course(*arguments)
+    assert done.returncode == 1
+    assert f"Interrupted: there is new music up to {answer['reached']:.1f} s only." in done.stdout
+    assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")], "no partial file"
+
+
+def test_an_interrupt_before_the_first_note_leaves_what_was_given(
+    piece: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(importlib.import_module("course_utils.amt.generate"), "sample_event", stop)
+    done = course("accompany", "--midi", piece, *SHORT, "--out", tmp_path)
+    assert done.returncode == 1
+    assert sorted(path.name for path in tmp_path.glob("*.mid")) == ["piece_melody.mid", "piece_original.mid"]
+    for path in tmp_path.glob("*.wav"):
+        assert sf.info(path).frames == round(4.5 * RATE)
+
+
+def test_loud_music_is_made_quieter_and_it_is_said(tmp_path: Path) -> None:
+    loud = [(0.0, 2.0, pitch) for pitch in range(30, 90)]
+    path = midi_file(tmp_path / "loud.mid", ("Organ", 19, loud), ("Brass", 61, loud), ("Lead", 81, [(0.5, 1, 95)]))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        done = course("continue", "--midi", path, "--duration", 2, "--prompt", 1, "--out", tmp_path / "out", "--json")
+    assert done.returncode == 0, done.stderr
+    original = rows_of(json.loads(done.stdout))["original"]
+    assert original["quieter"] > 0
+    assert np.abs(sf.read(original["wav"])[0]).max() == pytest.approx(0.99, abs=1e-3)
+
+
+def test_forty_instruments_and_two_hours_are_no_trouble(tmp_path: Path) -> None:
+    tracks = [(f"part {n}", n, [(t, 0.2, 60 + n % 12) for t in (0.0, 1.0, 7000.0, 7199.0)]) for n in range(40)]
+    path = midi_file(tmp_path / "forty.mid", *tracks)
+    part = ("--start", 7000, "--duration", 2, "--prompt", 1)
+    done = course("accompany", "--midi", path, *part, "--melody", 5, "--out", tmp_path / "out", "--json")
+    assert done.returncode == 0, done.stderr
+    rows = rows_of(json.loads(done.stdout))
+    assert len(rows["original"]["instruments"]) == 40
+    there = {*rows["original"]["instruments"], "Drums"}
+    assert set(rows["sampled"]["instruments"]) <= there, "beyond 16 none is added, except drums"
+    assert len({note // 128 for _, note in excerpt(rows["original"]["midi"], 0, 2)}) == 40
+    done = course("continue", "--midi", path, *part, "--out", tmp_path / "out")
+    assert " and 34 more" in " ".join(done.stdout.split())
+
+
+@pytest.mark.parametrize(
+    ("command", "arguments", "status", "message"),
+    [
+        ("accompany", ["--p", "0"], 1, "above 0 and at most 1, not 0"),
+        ("infill", ["--p", "1.5"], 1, "above 0 and at most 1, not 1.5"),
+        ("continue", ["--p", "nan"], 1, "above 0 and at most 1, not nan"),
+        ("accompany", ["--temperature", "-1"], 1, "a temperature is 0 or more, not -1"),
+        ("accompany", ["--delta", "-1"], 1, "delta is how many seconds ahead a control is known, from 0"),
+        ("infill", ["--delta", "nan"], 1, "delta is how many seconds"),
+        ("continue", ["--delta", "1"], 2, "No such option"),
+        ("accompany", ["--seed", "-1"], 2, "'--seed'"),
+        ("accompany", ["--seed", str(2**64)], 2, "'--seed'"),
+        ("accompany", ["--start", "-1"], 1, "--start is a second of the piece, from 0 on, not -1"),
+        ("accompany", ["--start", "1e300"], 1, "--start is a second of the piece"),
+        ("continue", ["--start", "80"], 1, "no note begins between 80 and 83 s (notes begin from 0 to 11.5 s)"),
+        ("continue", ["--duration", "0"], 1, "--duration is from 1 to 600 s, not 0"),
+        ("continue", ["--duration", "7200"], 1, "--duration is from 1 to 600 s, not 7200"),
+        ("accompany", ["--prompt", "3"], 1, "--prompt must be 0 s or more and shorter than the 3 s"),
+        ("accompany", ["--prompt", "nan"], 1, "--prompt must be 0 s or more"),
+        ("infill", ["--gap", "2", "9"], 1, "--gap must lie within the 3 s of the excerpt"),
+        ("infill", ["--gap", "2", "1"], 1, "--gap must lie within the 3 s of the excerpt"),
+        ("infill", ["--gap", "nan", "1"], 1, "--gap must lie within"),
+        ("infill", ["--gap", "2"], 2, "'--gap' requires 2 arguments"),
+        ("accompany", ["--melody", "bagpipes"], 1, "there is no part 'bagpipes'; there are: 0 Keys"),
+        ("accompany", ["--melody", "7"], 1, "there is no part '7'"),
+        ("accompany", ["--model", "best"], 1, "no model is called 'best'"),
+        ("accompany", ["--device", "abacus"], 1, "--device abacus cannot be used here"),
+        ("accompany", ["--html", "--duration", "200"], 1, "a page holds 120 s, not 200: leave --html out or take less"),
+    ],
+)
+def test_arguments_that_cannot_be(
+    piece: Path, tmp_path: Path, command: str, arguments: list[str], status: int, message: str
+) -> None:
+    short = ["--duration", "3"] if "--duration" not in arguments else []
+    short += ["--prompt", "1"] if command != "infill" and "--prompt" not in arguments else []
+    done = course(command, "--midi", piece, *short, "--out", tmp_path / "out", *arguments)
+    check_refused(done, status, message, tmp_path / "out")
+    if status == 1:
+        assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_disk_too_small_is_refused_before_the_work(
+    piece: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("shutil.disk_usage", lambda _: type("Usage", (), {"free": 100}))
+    done = course("accompany", "--midi", piece, *SHORT, "--out", tmp_path / "out")
+    check_refused(done, 1, "1 MB are needed, 0 MB are free", tmp_path / "out")
+
+
+def test_a_file_where_the_folder_should_be(piece: Path, tmp_path: Path) -> None:
+    (tmp_path / "out").write_text("in the way")
+    done = course("continue", "--midi", piece, *SHORT, "--out", tmp_path / "out")
+    assert done.returncode == 1
+    assert "was not written" in done.stderr
+    assert (tmp_path / "out").read_text() == "in the way"
