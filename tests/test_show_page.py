@@ -27,6 +27,16 @@ def test_bundle_orders_modules_and_strips_module_syntax() -> None:
     assert "hidden" in script
 
 
+def test_comments_that_fill_their_lines_stay_behind() -> None:
+    text = (
+        "// why\n/** what\n * it takes */\nexport const a = 'http://b'; // short\n"
+        "  // indented\nconst c = 4 /* here */;\n"
+    )
+    script = page.bundle("a", {"a": text})
+    assert "const a = 'http://b'; // short\nconst c = 4 /* here */;\n" in script
+    assert not re.search("why|what|takes|indented", script)
+
+
 @pytest.mark.parametrize(
     ("sources", "message"),
     [

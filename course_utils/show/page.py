@@ -16,6 +16,7 @@ from typing import Any
 
 HERE = Path(__file__).parent
 _IMPORT = re.compile(r"^import \{ ([\w, ]+) \} from '\./(\w+)\.js';$", re.MULTILINE)
+_COMMENT = re.compile(r"^[ \t]*(?://.*|/\*\*(?:[^*]|\*(?!/))*\*/[ \t]*)\n", re.MULTILINE)  # that fill their lines
 _EXPORT = re.compile(r"^export (?:async )?(?:function|class|const) (\w+)", re.MULTILINE)
 
 
@@ -44,6 +45,7 @@ def _wrap(name: str, source: str) -> str:
         if not names.strip():
             raise ValueError(f"{name}.js imports nothing from {needed}.js")
     body = _IMPORT.sub(r"const { \1 } = modules.\2;", source)
+    body = _COMMENT.sub("", body)  # a lesson holds ten players: a page carries no more than it needs
     body = _EXPORT.sub(lambda found: found.group().removeprefix("export "), body)
     left = re.search(r"^(import|export)\b.*$", body, flags=re.MULTILINE)
     if left:
