@@ -15,7 +15,8 @@ import soundfile as sf
 from course_command import check_refused
 from course_command import course as any_course
 
-from course_utils.amt import choose_melody, parts_of, read_midi, vocab
+from course_utils.amt import read_midi, vocab
+from course_utils.amt.accompany import choose_melody, parts_of
 from course_utils.cli import accompany as commands
 from course_utils.cli.output import Progress
 from course_utils.paths import data_folder

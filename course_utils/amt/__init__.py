@@ -1,19 +1,11 @@
-"""The Anticipatory Music Transformer: music as events, and controls that arrive a little before they are due."""
+"""The Anticipatory Music Transformer: music as events, and controls that arrive a little before they are due.
+
+What needs torch is not here but in its own module, so that tokens and pictures of them come without it: the network
+(`load.load_amt`), sampling (`generate.generate`), and what is made of it (`accompany`).
+"""
 
 from course_utils.amt import augment, token_lists, vocab
-from course_utils.amt.accompany import (
-    Made,
-    Melody,
-    MelodyError,
-    accompany,
-    choose_melody,
-    continue_piece,
-    infill,
-    parts_of,
-)
-from course_utils.amt.checkpoint import CheckpointError
 from course_utils.amt.events import Event, describe, instrument_name, note_name, to_events, to_triples
-from course_utils.amt.generate import Generated, GenerateError, generate, generate_ar
 from course_utils.amt.interleave import (
     MODES,
     Arrangement,
@@ -24,7 +16,6 @@ from course_utils.amt.interleave import (
     rule_of,
     stopping_time_violations,
 )
-from course_utils.amt.load import load_amt
 from course_utils.amt.midi import (
     MidiError,
     MidiReport,
@@ -35,49 +26,30 @@ from course_utils.amt.midi import (
     to_pretty_midi,
     write_midi,
 )
-from course_utils.amt.network import AMT, AMTConfig
-from course_utils.amt.rules import Rules
 from course_utils.amt.sequences import Tally, training_sequences
 from course_utils.amt.vocab import TokensError, Triples, as_controls, as_events, as_triples, seconds, ticks
 
 __all__ = [
-    "AMT",
     "MODES",
-    "AMTConfig",
     "Arrangement",
-    "CheckpointError",
     "Event",
-    "GenerateError",
-    "Generated",
-    "Made",
-    "Melody",
-    "MelodyError",
     "MidiError",
     "MidiReport",
-    "Rules",
     "Tally",
     "TokensError",
     "Triples",
-    "accompany",
     "anticipate",
     "arrange",
     "as_controls",
     "as_events",
     "as_triples",
     "augment",
-    "choose_melody",
-    "continue_piece",
     "de_interleave",
     "describe",
     "distances",
     "from_pretty_midi",
-    "generate",
-    "generate_ar",
-    "infill",
     "instrument_name",
-    "load_amt",
     "note_name",
-    "parts_of",
     "read_midi",
     "read_midi_report",
     "rule_of",

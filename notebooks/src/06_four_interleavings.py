@@ -904,7 +904,7 @@ for reach in (64, 256, 1023):
 # which 20 seconds.
 
 # %%
-from course_utils.amt import choose_melody, parts_of
+from course_utils.amt.accompany import choose_melody, parts_of
 from course_utils.amt.accompany import joined, within
 from course_utils.show import live
 

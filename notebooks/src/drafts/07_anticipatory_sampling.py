@@ -49,7 +49,9 @@ import numpy as np
 import torch
 
 from course_utils import facts
-from course_utils.amt import as_controls, describe, generate, load_amt, token_lists, vocab
+from course_utils.amt import as_controls, describe, token_lists, vocab
+from course_utils.amt.generate import generate
+from course_utils.amt.load import load_amt
 from course_utils.exercises.lesson07 import check
 from course_utils.paths import data_folder
 from course_utils.show import figure, piano_roll
@@ -527,7 +529,7 @@ for rule, masses in forbidden.items():
 # over three seeds, at most fifty events each. The nucleus is wide open (p = 1), so that what is unlikely may come.
 
 # %%
-from course_utils.amt import Rules
+from course_utils.amt.rules import Rules
 
 off = {"all rules": Rules()} | {f"no {rule}": Rules(**{rule: False}) for rule in forbidden}
 tried = {
@@ -791,7 +793,7 @@ for label, difference in (("none - right", costs[:, 1] - costs[:, 0]), ("wrong -
 # over as controls, all instruments of it. To **continue**, there are no controls at all.
 
 # %%
-from course_utils.amt import continue_piece, infill
+from course_utils.amt.accompany import continue_piece, infill
 
 jig = token_lists.combine(songs[1].accompaniment, as_controls(songs[1].melody))
 jig = token_lists.sort(vocab.as_events(jig))
@@ -1071,7 +1073,7 @@ melody_controls = check("melody_controls", melody_controls)
 # sings most.
 
 # %%
-from course_utils.amt import choose_melody, parts_of
+from course_utils.amt.accompany import choose_melody, parts_of
 
 my_file = None
 path = my_file or data_folder() / "midi" / "freedoom" / "fd12_freedoom1_D_E1M4.mid"
