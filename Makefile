@@ -59,6 +59,9 @@ models: env ## Re-make all models, their cards and the notebooks, in order (hour
 	done
 	@"$(PY)" -m course_utils.recorded
 	@"$(PY)" -m course_utils.train token-card
+	@"$(PY)" -m course_utils.train amt
+	@"$(PY)" -m course_utils.train export-amt --hardware "$${HARDWARE:-not stated}"
+	@"$(PY)" -m course_utils.train amt-card
 	@"$(PY)" -m course_utils.upkeep.cells
 	@"$(PY)" -m course_utils.upkeep.notebooks --all
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from course_utils.amt import token_lists, vocab
 from course_utils.amt.generate import Generated, GenerateError, Settings, generate, generate_ar
 from course_utils.amt.interleave import anticipate
-from course_utils.amt.network import AMT, AMTConfig
+from course_utils.amt.network import AMT, AMTConfig, Cache
 from course_utils.amt.rules import ALL, Rules
 from course_utils.amt.vocab import Triples, as_controls, as_triples, onsets
 from course_utils.amt.window import Reader, Window, relative, room_in, slide_effect
@@ -265,8 +265,43 @@ def test_the_effect_of_a_slide_is_measured() -> None:
     assert effects[2].divergence > effects[1].divergence > 0
     with pytest.raises(ValueError, match="has 3 events: the window holds 29"):
         slide_effect(model(), scale(0, 1.5), [2])
+    with pytest.raises(
+        ValueError, match="row 30 begins at 200 s; after its window, only 14.5 s to 100.49 s can be said"
+    ):
+        slide_effect(model(), np.concatenate([scale(0, 15), notes((200, 1, 60, 0))]), [20], [30])
     with pytest.raises(ValueError, match="can keep 1 to 29"):
         slide_effect(model(), scale(0, 30), [30])
+
+
+class Regular(AMT):
+    """Foretells the next time from the last event's alone, and the same duration and note whatever came before."""
+
+    def __init__(self) -> None:
+        super().__init__(AMTConfig(context=94, width=1, layers=1, heads=1))
+
+    def hidden(self, tokens: torch.Tensor, cache: Cache | None = None) -> torch.Tensor:
+        return tokens.roll(2, dims=1)[..., None].float()  # behind a note stands its event's time
+
+    def logits(self, hidden: torch.Tensor, low: int = 0, high: int | None = None) -> torch.Tensor:
+        """A geometric fall from half a second behind the last event on, in both directions."""
+        place = torch.arange(low, high or self.config.vocabulary)
+        return -0.05 * (place - hidden - 50).abs() if low < vocab.DUR_OFFSET else torch.zeros(len(place))
+
+
+def test_odds_of_the_same_times_are_compared_however_the_windows_count() -> None:
+    for effect in slide_effect(Regular(), scale(0, 30), [20, 5, 1]):
+        assert effect.divergence == pytest.approx(0, abs=1e-5)
+        assert effect.surprise == pytest.approx(effect.surprise_full)
+    falling = 2 * np.exp(-0.05 * np.arange(3000)).sum() - 1
+    both_sides = falling - np.exp(-0.05 * np.arange(51, 3000)).sum()  # nothing before the last event
+    wanted = np.log2(both_sides) + np.log2(vocab.MAX_DUR) + np.log2(vocab.MAX_NOTE + 1)
+    assert effect.surprise == pytest.approx(wanted, rel=1e-5)
+
+
+def test_controls_alone_in_a_short_window() -> None:
+    piece = np.concatenate([scale(0, 15), as_controls(notes((20, 1, 60, 0))), scale(15, 16)])
+    effects = slide_effect(model(), piece, [29, 1], [31])
+    assert np.isfinite(effects[1].divergence)
 
 
 # --- bad input --------------------------------------------------------------------------------------------------------

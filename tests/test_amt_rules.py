@@ -34,14 +34,17 @@ def tokens_in(found: tuple[tuple[int, int], ...]) -> set[int]:
 
 
 def test_each_slot_has_its_own_tokens() -> None:
-    assert allowed(TIME) == ((0, 10_000),)
+    assert allowed(TIME, compat=True) == ((0, 10_000), (vocab.REST, vocab.REST + 1))
     assert allowed(DURATION) == ((10_000, 11_000),)
     assert allowed(NOTE) == ((11_000, 27_513),)  # with REST
 
 
-def test_time_does_not_run_back() -> None:
-    assert allowed(TIME, 437) == ((437, 10_000),)
-    assert allowed(TIME, -3) == ((0, 10_000),)
+def test_time_does_not_run_back_nor_leap_over_more_than_a_second() -> None:
+    assert allowed(TIME, 437) == ((437, 538),)
+    assert allowed(TIME, -3) == ((0, 101),)
+    assert allowed(TIME, 9_950) == ((9_950, 10_000),)
+    assert allowed(TIME, 437, rules=Rules(time=False)) == ((0, 10_000),)
+    assert allowed(TIME, 437, compat=True)[0] == (437, 10_000)
     assert allowed(DURATION, 437) == allowed(DURATION)
     assert allowed(TIME, 10_000) == ()
 
@@ -102,6 +105,8 @@ def test_what_is_allowed_breaks_no_rule(slot: int, floor: int, used: set[int], d
         ((500, 10_010, 11_060), ()),
         ((500, 10_010, vocab.REST), ()),
         ((499, 10_010, 11_060), ("time",)),
+        ((600, 10_010, 11_060), ()),
+        ((601, 10_010, 11_060), ("time",)),
         ((500, 500, 11_060), ("slots",)),
         ((vocab.REST, 10_010, 11_060), ("slots",)),
         ((27_513 + 500, 37_523, 38_573), ("specials",)),

@@ -39,12 +39,14 @@ def test_only_the_nucleus_is_drawn_from(seed: int, uniform: float, top_p: float,
 @given(st.integers(0, 10_000), st.floats(0.01, 0.999), st.floats(0.1, 8))
 @settings(deadline=None)
 def test_a_short_list_gives_the_nucleus_of_a_full_sort(seed: int, top_p: float, spread: float) -> None:
-    probability = some_logits(seed, 4 * SHORT_LIST + 1, spread).softmax(-1)
+    logits = (16 * some_logits(seed, 2 * SHORT_LIST + 1, spread)).round() / 16  # many are equal
+    probability = logits.softmax(-1)
     order, _, taken = nucleus(probability, top_p)
     likely, full = probability.sort(descending=True, stable=True)
     count = 1 + int((likely.cumsum(0)[:-1] <= top_p).sum())
     assert int(taken) == count
-    assert sorted(order[:count].tolist()) == sorted(full[:count].tolist())
+    certain = probability[full[:count]] > likely[SHORT_LIST - 1]  # at the very end of the list others may be equal
+    assert order[:count][certain].tolist() == full[:count][certain].tolist()
 
 
 def test_what_is_forbidden_is_never_drawn() -> None:

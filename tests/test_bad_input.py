@@ -150,13 +150,14 @@ def beats(pitches: list[int], channel: int = 0) -> bytes:
 
 NOTES = beats([60, 62, 64, 65] * 3)
 MUSIC = [
-    ("accompany", b"", (), "the file is empty"),
+    ("accompany", b"", (), "not a MIDI file; the file is empty (0 bytes): get it again or export it anew"),
     ("continue", b"Dear music, please be here.", (), "not a MIDI file; it begins with b'Dear'"),
+    ("infill", b"RIFF\0\0\0\0WAVE", (), "choose one with notes, as a notation program exports it (.mid), not sound"),
     ("infill", NOTES[:40], (), "breaks off after 40 bytes"),
     ("accompany", NOTES.replace(b"MTrk", b"MTrx"), (), "a damaged MIDI file"),
     ("continue", NOTES[:8] + b"\x00\x02" + NOTES[10:], (), "independent songs (MIDI type 2)"),
     ("accompany", beats([]), (), "holds no notes"),
-    ("accompany", beats([36, 38] * 6, channel=9), (), "there are only drums"),
+    ("accompany", beats([36, 38] * 6, channel=9), (), "only drums play here, and a melody needs pitches: ask for"),
     ("continue", NOTES, ("--start", 50), "no note begins between 50 and 53 s (notes begin from 0 to 5.5 s)"),
     ("accompany", NOTES, ("--melody", "singer"), "there is no part 'singer'; there are: 0 Acoustic Grand Piano"),
     ("infill", NOTES, ("--gap", 2, 4), "--gap must lie within the 3 s of the excerpt"),

@@ -37,6 +37,7 @@ def test_every_part_gives_rows_that_say_what_they_are() -> None:
     texts = [str(row) for row in found]
     assert any("30 tokens of history: a token" in text and bench.THEIRS in text for text in texts)
     assert any("with slides: share of their time" in text for text in texts)
+    assert any("bandwidth in products" in text for text in texts)
     assert all(row.value > 0 for row in found)
 
 

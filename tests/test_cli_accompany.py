@@ -168,8 +168,19 @@ def test_a_named_part_is_accompanied(piece: Path, tmp_path: Path) -> None:
         done = course("accompany", "--midi", piece, *SHORT, "--melody", asked, "--out", tmp_path, "--json")
         assert done.returncode == 0, done.stderr
         answer = json.loads(done.stdout)
-        assert (answer["melody"]["name"], answer["melody"]["why"]) == ("Keys", f"asked for: {asked}")
+        why = f"0 Keys (Acoustic Grand Piano): asked for as '{asked}'"
+        assert (answer["melody"]["name"], answer["melody"]["why"]) == ("Keys", why)
         assert rows_of(answer)["melody"]["instruments"] == {"Acoustic Grand Piano": 9}
+
+
+def test_of_two_parts_with_the_name_it_says_which_was_taken(tmp_path: Path) -> None:
+    beats = np.arange(0, 4, 0.5).tolist()
+    busy, calm = [(t, 0.4, 72) for t in beats], [(t, 0.4, 79) for t in beats[::2]]
+    path = midi_file(tmp_path / "two.mid", ("Lead", 73, calm), ("Lead", 56, busy), ("Low", 33, busy))
+    done = course("accompany", "--midi", path, *SHORT, "--melody", "lead", "--out", tmp_path / "out")
+    assert done.returncode == 0, done.stderr
+    said = "Melody: 1 Lead (Trumpet): asked for as 'lead'; the busiest of 2 with that name, beside 0 Lead (Flute)"
+    assert said in " ".join(done.stdout.split())
 
 
 def test_what_is_around_a_gap_is_kept(piece: Path, tmp_path: Path) -> None:
@@ -317,6 +328,10 @@ def test_forty_instruments_and_two_hours_are_no_trouble(tmp_path: Path) -> None:
         ("infill", ["--gap", "2"], 2, "'--gap' requires 2 arguments"),
         ("accompany", ["--melody", "bagpipes"], 1, "there is no part 'bagpipes'; there are: 0 Keys"),
         ("accompany", ["--melody", "7"], 1, "there is no part '7'"),
+        ("accompany", ["--melody", "\u00b2"], 1, "there is no part '\u00b2'"),
+        ("accompany", ["--melody", ""], 1, "there is no part ''; there are: 0 Keys"),
+        ("continue", ["--prompt", "-1"], 1, "--prompt must be 0 s or more and shorter than the 3 s"),
+        ("infill", ["--duration", "-3"], 1, "--duration is from 1 to 600 s, not -3"),
         ("accompany", ["--model", "best"], 1, "no model is called 'best'"),
         ("accompany", ["--device", "abacus"], 1, "--device abacus cannot be used here"),
         ("accompany", ["--html", "--duration", "200"], 1, "a page holds 120 s, not 200: leave --html out or take less"),
@@ -345,5 +360,16 @@ def test_a_file_where_the_folder_should_be(piece: Path, tmp_path: Path) -> None:
     (tmp_path / "out").write_text("in the way")
     done = course("continue", "--midi", piece, *SHORT, "--out", tmp_path / "out")
     assert done.returncode == 1
-    assert "was not written" in done.stderr
+    assert f"{tmp_path / 'out'} is a file, where a folder is needed; choose another folder" in done.stderr
+    done = course("continue", "--midi", piece, *SHORT, "--out", tmp_path / "out" / "below")
+    assert f"{tmp_path / 'out'} is a file, where a folder is needed" in done.stderr
     assert (tmp_path / "out").read_text() == "in the way"
+
+
+def test_what_lies_in_the_folder_survives_a_run_that_fails(piece: Path, tmp_path: Path) -> None:
+    assert course("continue", "--midi", piece, *SHORT, "--out", tmp_path).returncode == 0
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    assert len(before) == 6
+    for wrong in (("--p", 2), ("--start", 80), ("--model", "best"), ("--device", "abacus")):
+        assert course("continue", "--midi", piece, *SHORT, *wrong, "--out", tmp_path).returncode == 1
+        assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before

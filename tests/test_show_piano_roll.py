@@ -115,6 +115,19 @@ def test_the_parts_add_up_to_the_piece(player: Any) -> None:
     np.testing.assert_allclose(total, whole, atol=2e-3)
 
 
+def test_the_synthesiser_is_loaded_once_and_forgets_what_it_played(
+    player: Any, material: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise AssertionError("the soundfont was loaded again")
+
+    piano_roll(rows((0, 2, 40, 33), (0, 2, 36, 128), (0, 2, 64, 56)))
+    monkeypatch.setattr(Renderer, "__init__", refuse)
+    again = material.roll()
+    for samples, before in zip(again.sounds, player.sounds, strict=True):
+        np.testing.assert_array_equal(samples, before)
+
+
 def test_no_part_is_silent_and_rests_make_no_sound(player: Any) -> None:
     assert len(player.sounds) == len(player.parts)
     for samples in player.sounds:

@@ -199,6 +199,20 @@ def test_one_voice_at_a_time(songs):
         assert all(b.start >= a.end - 0.02 for a, b in itertools.pairwise(lead(song)))
 
 
+def test_the_second_voice_goes_with_the_melody_and_below_it():
+    sung = duets = 0
+    for song in map(compose_song, range(16)):
+        for track in song.midi.instruments:
+            if track.name != "second voice":
+                continue
+            above = {round(note.start * song.bpm / 15): note.pitch for note in lead(song)}
+            steps = [round(note.start * song.bpm / 15) for note in track.notes]
+            assert all(2 < above[step] - note.pitch <= 12 for step, note in zip(steps, track.notes, strict=True))
+            sung += 1
+            duets += len(track.notes) > 0.95 * len(lead(song))
+    assert 0 < duets < sung < 16  # most songs have one, in most of them it sings throughout
+
+
 def test_the_bass_plays_the_root_where_a_chord_begins(songs):
     rooted = total = 0
     for song in songs:

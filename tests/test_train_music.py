@@ -17,6 +17,7 @@ from course_utils.train.corpus import FIRST_TRAINING_SEED, freedoom_pieces, is_h
 from course_utils.train.music import (
     Piece,
     augmented,
+    drawn_speed,
     faster,
     held_out_pieces,
     is_held_out_music,
@@ -175,6 +176,16 @@ def test_every_key_and_many_tempi_come_up():
     times = [int(onsets(v)[0]) for v in varied]
     assert min(times) < 900
     assert max(times) > 1100
+
+
+def test_half_of_the_speeds_make_a_sixteenth_a_whole_number_of_ticks():
+    rng, sixteenth = np.random.default_rng(0), 21.13
+    ticks = sixteenth / np.array([drawn_speed(sixteenth, rng) for _ in range(400)])
+    whole = np.abs(ticks - np.rint(ticks)) < 1e-9
+    assert 0.4 < whole.mean() < 0.6
+    assert len(set(np.rint(ticks[whole]))) > 4
+    assert ((ticks > sixteenth / 1.15) & (ticks < sixteenth / 0.85)).all()
+    assert {drawn_speed(None, rng) for _ in range(3)}.isdisjoint({1.0})
 
 
 def test_only_what_stays_in_range_is_drawn():

@@ -13,6 +13,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from course_utils import zoo
 from course_utils.amt import token_lists
 from course_utils.amt.network import AMT, AMTConfig
 from course_utils.amt.sequences import ROWS
@@ -30,7 +31,7 @@ from course_utils.amt.vocab import (
     is_rest,
     onsets,
 )
-from course_utils.files import rounded
+from course_utils.files import rounded, sha256_of
 from course_utils.synth.harmony import SCALES, Chord, scale
 from course_utils.train import accompaniments
 from course_utils.train.accompaniments import (
@@ -48,7 +49,7 @@ from course_utils.train.accompaniments import (
     wrong_melodies,
 )
 from course_utils.train.anticipation import SLOTS
-from course_utils.train.music import Piece
+from course_utils.train.music import Piece, song_piece
 from course_utils.train.music_card import as_page, judge, music_figures
 from course_utils.train.music_measures import (
     CONTROLS,
@@ -439,3 +440,27 @@ def test_music_of_the_wrong_side_is_refused() -> None:
         music_figures(network(), held_out, held_out, lambda _: None)
     with pytest.raises(ValueError, match="there are 1"):
         music_figures(network(), held_out[:1], training, lambda _: None)
+
+
+def shipped() -> dict[str, Any]:
+    path = zoo.find_model("amt-course").path.with_name("card.json")
+    if not path.exists():
+        pytest.fail("data/models/amt-course has no card.json: run `python -m course_utils.train amt-card`")
+    return json.loads(path.read_text("utf-8"))
+
+
+def test_the_shipped_card_is_of_the_shipped_weights() -> None:
+    stored, path = shipped(), zoo.weights_path("amt-course")
+    assert stored["weights_sha256"] == sha256_of(path)
+    assert stored["weights_bytes"] == path.stat().st_size
+    assert (path.parent / "card.md").read_text("utf-8") == as_page(stored)
+    assert stored["floor"] == judge(stored)
+
+
+def test_a_figure_of_the_shipped_card_is_what_its_weights_give() -> None:
+    from course_utils.amt.load import load_amt
+
+    stored, net = shipped()["by_piece"], load_amt("course")
+    for piece in (song_piece(0), song_piece(1)):
+        bits = event_bits(net, controlled(piece, "none", np.random.default_rng(0)))
+        assert stored[piece.name] == pytest.approx(bits.sum() / len(bits), abs=0.01)

@@ -88,7 +88,7 @@ def test_the_official_codec_is_what_the_dac_package_downloads() -> None:
 
 
 def test_an_unknown_model_is_refused() -> None:
-    with pytest.raises(ZooError, match="no model is called 'dac'; there are course-codec, official-codec"):
+    with pytest.raises(ZooError, match="no model is called 'dac'; there are amt-course, course-codec, official-codec"):
         find_model("dac")
 
 

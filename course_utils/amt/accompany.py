@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeAlias
 
 import mido
 import numpy as np
@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from course_utils.amt import token_lists, vocab
 from course_utils.amt.events import instrument_name
 from course_utils.amt.generate import Generated, GenerateError, generate
-from course_utils.amt.midi import read_midi
+from course_utils.amt.midi import open_midi, read_midi
 from course_utils.amt.network import AMT
 from course_utils.amt.vocab import Triples
 
@@ -49,6 +49,9 @@ class Part:
         return f"{self.number} {self.name}" + ("" if played == self.name else f" ({played})")
 
 
+Piece: TypeAlias = Triples | Sequence[Part] | str | os.PathLike[str] | mido.MidiFile
+
+
 @dataclass(frozen=True, eq=False)
 class Melody:
     """The part taken for the melody, and why."""
@@ -69,13 +72,15 @@ def parts_of(piece: Triples | str | os.PathLike[str] | mido.MidiFile) -> list[Pa
     if not isinstance(piece, str | os.PathLike | mido.MidiFile):
         found = _by_instrument(vocab.as_triples(piece))
     else:
-        midi = piece if isinstance(piece, mido.MidiFile) else _opened(piece)
+        midi = open_midi(piece)
         silent = [_without_notes(track) for track in midi.tracks]
         found = [
             (track.name.strip(), instrument, events)
             for number, track in enumerate(midi.tracks)
             for _, instrument, events in _by_instrument(_track_alone(midi, silent, number))
         ]
+    if not found and isinstance(piece, str | os.PathLike | mido.MidiFile):
+        read_midi(piece)  # says that this file holds no notes
     if not found:
         raise GenerateError("the piece has no notes: there is nothing to go by")
     return [
@@ -91,17 +96,14 @@ def _by_instrument(tokens: Triples) -> list[tuple[str, int, Triples]]:
     return [("", number, events[numbers == number]) for number in token_lists.instruments(events)]
 
 
-def _opened(path: str | os.PathLike[str]) -> mido.MidiFile:
-    read_midi(path)  # says clearly what is wrong with a file
-    return mido.MidiFile(path, clip=True)
-
-
 def _track_alone(midi: mido.MidiFile, silent: list[mido.MidiTrack], number: int) -> Triples:
     """The events of one track, with tempo and programs as all tracks set them."""
-    if not any(message.type == "note_on" for message in midi.tracks[number]):
+    if not any(message.type == "note_on" and message.velocity for message in midi.tracks[number]):
         return vocab.as_triples([])
-    tracks = [*silent[:number], midi.tracks[number], *silent[number + 1 :]]
-    return read_midi(mido.MidiFile(type=midi.type, ticks_per_beat=midi.ticks_per_beat, tracks=tracks))
+    alone = mido.MidiFile(type=midi.type, ticks_per_beat=midi.ticks_per_beat)
+    alone.filename = midi.filename
+    alone.tracks = [*silent[:number], midi.tracks[number], *silent[number + 1 :]]
+    return read_midi(alone)
 
 
 def _without_notes(track: mido.MidiTrack) -> mido.MidiTrack:
@@ -126,21 +128,35 @@ def joined(parts: Sequence[Part]) -> Triples:
 def choose_melody(parts: Sequence[Part], melody: str | int = "auto") -> Melody:
     """The melody among the parts: "auto", a part's number, or (part of) a track's or an instrument's name.
 
+    Of several parts of that name the one with the most notes; `why` names the others.
     Raises MelodyError when there is none, naming the parts there are.
     """
-    if isinstance(melody, str) and melody.strip().lower() == "auto":
+    if is_auto(melody):
         return _sings_most(parts)
-    if isinstance(melody, int) or melody.strip().isdigit():
-        found = [part for part in parts if part.number == int(melody)]
-    else:
-        wanted = melody.strip().lower()
-        names = [(part, (part.name.lower(), instrument_name(part.instrument).lower())) for part in parts]
-        found = [part for part, own in names if wanted in own] or [
-            part for part, own in names if wanted and any(wanted in name for name in own)
-        ]
+    found = _named(parts, str(melody).strip().lower())
     if not found:
         raise MelodyError(f"there is no part {melody!r}; there are: {_labels(parts)}")
-    return Melody(max(found, key=lambda part: len(part.events)), f"asked for: {melody}")
+    best = max(found, key=lambda part: len(part.events))
+    others = [part for part in found if part is not best]
+    why = f"{best.label}: asked for as {str(melody).strip()!r}"
+    if others:
+        why += f"; the busiest of {len(found)} with that name, beside {_labels(others)}: a number names one alone"
+    return Melody(best, why)
+
+
+def is_auto(melody: str | int) -> bool:
+    """Whether the melody is to be looked for."""
+    return str(melody).strip().lower() == "auto"
+
+
+def _named(parts: Sequence[Part], wanted: str) -> list[Part]:
+    """The parts of this number, else of this very name, else with this in their name."""
+    if wanted.isdecimal():
+        return [part for part in parts if part.number == int(wanted)]
+    names = [(part, (part.name.lower(), instrument_name(part.instrument).lower())) for part in parts]
+    return [part for part, own in names if wanted in own] or [
+        part for part, own in names if wanted and any(wanted in name for name in own)
+    ]
 
 
 def _labels(parts: Sequence[Part]) -> str:
@@ -150,7 +166,7 @@ def _labels(parts: Sequence[Part]) -> str:
 def _sings_most(parts: Sequence[Part]) -> Melody:
     pitched = [part for part in parts if part.instrument != vocab.DRUMS]
     if not pitched:
-        raise MelodyError("there are only drums, and a melody needs pitches: name the drums to accompany them")
+        raise MelodyError("only drums play here, and a melody needs pitches: ask for the melody 'drums' to keep them")
     able = [part for part in pitched if len(part.events) >= FEWEST_NOTES] or pitched
     marks = {part.number: singing(part, pitched) for part in able}
     best = max(able, key=lambda part: marks[part.number].total)
@@ -196,13 +212,15 @@ def _sounding(events: Triples, at: NDArray[np.int64]) -> tuple[NDArray[np.int64]
 
     A note that ends within 50 ms does not count: lines overlap a little.
     """
+    events = token_lists.sort(events)
     begin, pitch = vocab.onsets(events), token_lists.pitch_of(events)
     end = np.maximum(begin + vocab.durations(events) - OVERLAP_TICKS, begin + 1)
     top, voices = np.empty_like(at), np.empty_like(at)
-    for first in range(0, len(at), 256):  # a few at a time: long pieces have many notes
-        some = slice(first, first + 256)
-        sounds = (begin <= at[some, None]) & (at[some, None] < end)  # [256, notes]
-        top[some], voices[some] = np.where(sounds, pitch, -1).max(1), sounds.sum(1)
+    for first in range(0, len(at), 64):  # a few at a time, beside the notes that can sound then: pieces can be long
+        some = slice(first, first + 64)
+        near = slice(*np.searchsorted(begin, [at[some].min() - vocab.MAX_DUR, at[some].max() + 1]).tolist())
+        sounds = (begin[near] <= at[some, None]) & (at[some, None] < end[near])  # [64, notes]
+        top[some], voices[some] = np.where(sounds, pitch[near], -1).max(1, initial=-1), sounds.sum(1)
     return top, voices
 
 
@@ -225,7 +243,7 @@ class Made:
 
 def accompany(
     model: AMT,
-    piece: Triples | Sequence[Part],
+    piece: Piece,
     melody: str | int = "auto",
     *,
     start: float = 0.0,
@@ -235,14 +253,15 @@ def accompany(
 ) -> Made:
     """Sample a new accompaniment to the melody of an excerpt, after `prompt` seconds of the piece's own.
 
-    start, duration, prompt: seconds. options: those of `generate`. Raises MelodyError as `choose_melody`, and
+    piece: its parts, its events, or a MIDI file. start, duration, prompt: seconds. melody: as `choose_melody`.
+    options: those of `generate`. Raises MidiError for a file that cannot be read, MelodyError as `choose_melody`, and
     GenerateError for an excerpt without notes, or in which the melody is silent.
     """
     parts = _parts(piece)
     _check_prompt(prompt, duration)
     original = cut(joined(parts), start, duration)
     # What sings best is sought among the parts that play in the excerpt; a part asked for by name, among all.
-    chosen = choose_melody(within(parts, start, duration) if melody == "auto" else parts, melody)
+    chosen = choose_melody(within(parts, start, duration) if is_auto(melody) else parts, melody)
     try:
         sung = cut(_numbered(parts, chosen.part.number).events, start, duration)
     except GenerateError as error:
@@ -257,7 +276,7 @@ def accompany(
 
 def infill(
     model: AMT,
-    piece: Triples | Sequence[Part],
+    piece: Piece,
     gap: tuple[float, float],
     *,
     start: float = 0.0,
@@ -271,7 +290,10 @@ def infill(
     original = cut(joined(_parts(piece)), start, duration)
     begin, end = gap
     if not 0 <= begin < end <= duration:
-        raise GenerateError(f"the gap must lie within the {duration:g} s of the excerpt, not from {begin} to {end}")
+        raise GenerateError(
+            f"the gap must lie within the {duration:g} s of the excerpt and end after it begins, not from {begin:g} to "
+            f"{end:g} s"
+        )
     at = vocab.onsets(original)
     inputs = original[(at < vocab.ticks(begin)) | (at >= vocab.ticks(end))]
     made = generate(model, begin, end, inputs, **options)
@@ -280,7 +302,7 @@ def infill(
 
 def continue_piece(
     model: AMT,
-    piece: Triples | Sequence[Part],
+    piece: Piece,
     *,
     start: float = 0.0,
     duration: float = 20.0,
@@ -292,13 +314,19 @@ def continue_piece(
     original = cut(joined(_parts(piece)), start, duration)
     inputs = _before(original, prompt)
     if prompt > 0 and not len(inputs):
-        raise GenerateError(f"no note begins in the {prompt:g} s of the prompt: there is nothing to continue")
+        first = vocab.seconds(int(vocab.onsets(original).min()))
+        raise GenerateError(
+            f"no note begins in the {prompt:g} s of the prompt: there is nothing to continue; the first is at "
+            f"{first:g} s, so choose a later start or a longer prompt"
+        )
     made = generate(model, prompt, duration, inputs, **options)
     return Made("continuation", made.events, inputs, made.new, original, (prompt, duration), None, made)
 
 
-def _parts(piece: Triples | Sequence[Part]) -> Sequence[Part]:
-    return parts_of(piece) if isinstance(piece, np.ndarray) or not len(piece) else piece
+def _parts(piece: Piece) -> Sequence[Part]:
+    if isinstance(piece, str | os.PathLike | mido.MidiFile | np.ndarray) or not len(piece):
+        return parts_of(piece)
+    return piece
 
 
 def _numbered(parts: Sequence[Part], number: int) -> Part:
@@ -307,7 +335,9 @@ def _numbered(parts: Sequence[Part], number: int) -> Part:
 
 def _check_prompt(prompt: float, duration: float) -> None:
     if not 0 <= prompt < duration:
-        raise GenerateError(f"the prompt must be shorter than the {duration:g} s of the excerpt, not {prompt:g} s")
+        raise GenerateError(
+            f"the prompt must be 0 s or more and shorter than the {duration:g} s of the excerpt, not {prompt:g} s"
+        )
 
 
 def cut(events: Triples, start: float, duration: float, empty: bool = False) -> Triples:
@@ -318,7 +348,8 @@ def cut(events: Triples, start: float, duration: float, empty: bool = False) -> 
     """
     if not (0 <= start < float("inf") and 0 < duration < float("inf")):
         raise GenerateError(
-            f"an excerpt has a start from 0 on and a duration above 0, in seconds; not {start}, {duration}"
+            f"an excerpt has a start from 0 on and a duration above 0, in seconds; not a start of {start:g} and a "
+            f"duration of {duration:g}"
         )
     first, last = vocab.ticks(start), vocab.ticks(start + duration)
     found = token_lists.clip(events, first, last - 1, clip_duration=False)

@@ -229,7 +229,7 @@ def midi_to_interarrival(path: MidiSource) -> NDArray[np.int64]:
     """
     tokens: list[int] = []
     waited = 0.0
-    for note in _notes(_open(path), compat=True):
+    for note in _notes(open_midi(path), compat=True):
         waited += note.wait
         step = min(round(TIME_RESOLUTION * waited), MAX_DUR - 1)
         waited = 0.0
@@ -276,11 +276,11 @@ class _Note:
 
 
 def _name(path: MidiSource) -> str:
-    return "the MIDI data" if isinstance(path, mido.MidiFile) else os.fspath(path)
+    return (path.filename or "the MIDI data") if isinstance(path, mido.MidiFile) else os.fspath(path)
 
 
-def _open(path: MidiSource) -> mido.MidiFile:
-    """The file in mido's form; MidiError for whatever cannot be read."""
+def open_midi(path: MidiSource) -> mido.MidiFile:
+    """The file in mido's form, to be read several times. Raises MidiError for whatever cannot be read."""
     if isinstance(path, mido.MidiFile):
         midi = path
     else:
@@ -297,11 +297,17 @@ def _open(path: MidiSource) -> mido.MidiFile:
 
 
 def _parse(data: bytes, name: str) -> mido.MidiFile:
+    if not data:
+        raise MidiError(f"{name}: not a MIDI file; the file is empty (0 bytes): get it again or export it anew")
     if data[:4] != b"MThd":
-        seen = data[:4] or "nothing, the file is empty"
-        raise MidiError(f"{name}: not a MIDI file; it begins with {seen!r}, not with b'MThd'")
+        raise MidiError(
+            f"{name}: not a MIDI file; it begins with {data[:4]!r}, not with b'MThd': choose one with notes, as a "
+            "notation program exports it (.mid), not sound or text"
+        )
     try:
-        return mido.MidiFile(file=io.BytesIO(data))
+        midi = mido.MidiFile(file=io.BytesIO(data))
+        midi.filename = name
+        return midi
     except EOFError as error:
         raise MidiError(
             f"{name}: a MIDI file that breaks off after {len(data)} bytes; get it again or export it anew"
@@ -345,7 +351,7 @@ def _read_compound(path: MidiSource, compat: bool) -> tuple[Compound, int]:
     notes: list[list[int]] = []
     open_notes: dict[tuple[int, int, tuple[int, int]], list[tuple[int, float]]] = defaultdict(list)
     stray = 0
-    for note in _notes(_open(path), compat):
+    for note in _notes(open_midi(path), compat):
         begun = open_notes[note.instrument, note.pitch, note.channel]
         if note.velocity:
             begun.append((len(notes), note.time))

@@ -20,6 +20,8 @@ MELODIC = 15  # instruments besides drums: a MIDI file has 16 channels, and one 
 LAST_INSTRUMENT_COMPAT = 15  # the released code takes no new one when this many are there, of whatever kind
 REST_INSTRUMENT = vocab.MAX_NOTE // vocab.MAX_PITCH  # what the released code takes a rest for: 129
 
+LONGEST_GAP = vocab.TIME_RESOLUTION  # ticks from one event or rest to the next
+
 Span = tuple[int, int]
 EVERYTHING: tuple[Span, ...] = ((0, vocab.VOCAB_SIZE),)
 SLOT_RANGES: tuple[Span, ...] = (
@@ -34,7 +36,8 @@ class Rules:
     """Which rules hold.
 
     slots: time, duration, note in turn. specials: never a control, nor a special token. time: never before what was
-    there already. instruments: never a 16th besides drums.
+    there already, and at most a second after it, for a longer silence is written with rests. instruments: never a 16th
+    besides drums.
     """
 
     slots: bool = True
@@ -52,8 +55,8 @@ def allowed(
     """The tokens that may come next, as spans in rising order; none if the rules leave nothing.
 
     slot: 0 time, 1 duration, 2 note. floor: the earliest time in ticks, counted as the window counts. used:
-    instruments of the piece so far. compat: as the released code, which lets REST stand for a time or a duration,
-    counts REST and drums as instruments, and stops at 15 of them.
+    instruments of the piece so far. compat: as the released code, which lets REST stand for a time or a duration, lets
+    time leap as far as it likes, counts REST and drums as instruments, and stops at 15 of them.
     """
     spans = EVERYTHING
     if rules.specials:
@@ -63,6 +66,8 @@ def allowed(
     if rules.time and slot == TIME:
         last = vocab.VOCAB_SIZE if compat else vocab.MAX_TIME
         spans = remove(spans, 0, min(max(floor, 0), last))
+        if not compat:  # all that was learned from has an event or a rest each second: beyond are mere leftovers
+            spans = remove(spans, max(floor, 0) + LONGEST_GAP + 1, vocab.MAX_TIME)
     if rules.instruments and slot == NOTE:
         spans = _only_instruments(spans, playable(used, compat))
     return spans
@@ -131,7 +136,7 @@ def broken_rules(triple: Iterable[int], floor: int, used: Iterable[int]) -> tupl
         found.append("slots")
     if max(time, duration, note) >= vocab.CONTROL_OFFSET:
         found.append("specials")
-    if kinds[TIME] == TIME and time < floor:
+    if time < vocab.DUR_OFFSET and not floor <= time <= max(floor, 0) + LONGEST_GAP:
         found.append("time")
     can = playable(used)
     if vocab.NOTE_OFFSET <= note < vocab.REST and can is not None:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-SHORT_LIST = 128  # likeliest tokens that are looked at first: as a rule the nucleus is smaller
+SHORT_LIST = 1024  # likeliest tokens that are looked at first: as a rule the nucleus is smaller
 
 
 class Drawn(NamedTuple):
@@ -35,14 +35,15 @@ def check_sampling(top_p: float, temperature: float) -> None:
 def nucleus(probability: Tensor, top_p: float) -> tuple[Tensor, Tensor, Tensor]:
     """The likeliest tokens of [V] up to a total of `top_p`, with the one that crosses it.
 
-    Returns the order of tokens by falling probability (int64 [n], n may be less than V), their cumulated probability
-    (float32 [n]) and how many of them are in the nucleus (int64 []).
+    Returns the order of tokens by falling probability (int64 [n], n may be less than V; equal ones by number), their
+    cumulated probability (float32 [n]) and how many of them are in the nucleus (int64 []).
     """
-    if probability.is_cpu and probability.numel() > 4 * SHORT_LIST and top_p < 1:
-        likely, order = probability.topk(SHORT_LIST)
+    if probability.is_cpu and probability.numel() > 2 * SHORT_LIST and top_p < 1:
+        short = probability.topk(SHORT_LIST).indices.sort().values  # by number, so that equal ones come out by it
+        likely, order = probability[short].sort(descending=True, stable=True)
         heap = likely.cumsum(-1)
-        if heap[-1] > top_p:  # the nucleus ends among these: no need to sort them all
-            return order, heap, _count(heap, top_p)
+        if heap[-1] > top_p:  # the nucleus ends among these: no need to sort them all, which takes 10 times as long
+            return short[order], heap, _count(heap, top_p)
     likely, order = probability.sort(descending=True, stable=True)
     heap = likely.cumsum(-1)
     return order, heap, _count(heap, top_p)

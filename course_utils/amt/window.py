@@ -116,10 +116,14 @@ def _common(a: NDArray[np.int64], b: NDArray[np.int64]) -> int:
 
 @dataclass(frozen=True)
 class SlideEffect:
-    """How the next event's odds change when the network sees fewer rows than the full window; means over places."""
+    """How the next event's odds change when the network sees fewer rows than the full window; means over places.
+
+    An event's odds are those of its three tokens, each knowing the real ones before it, with times in the piece's own
+    count and never before the present: what would be sampled from with top_p 1.
+    """
 
     kept: int  # rows that it sees
-    divergence: float  # bits per event: Kullback-Leibler divergence of the odds from those with the full window
+    divergence: float  # bits per event: Kullback-Leibler divergence of these odds from those with the full window
     surprise: float  # bits per event: minus log2 of the probability of the event that really came
     surprise_full: float  # the same with the full window
 
@@ -136,7 +140,8 @@ def slide_effect(
 
     piece: rows in the order in which the network reads them, more than fill the window. places: rows that are
     predicted, by default 8 spread over the part behind the first full window. Controls are not predicted: a place
-    that is one is passed over. Raises ValueError for a piece that is too short, or nothing to predict.
+    that is one is passed over. Raises ValueError for a piece that is too short, nothing to predict, or a window of more
+    than 100 s.
     """
     room = room_in(model.config.context)
     if len(piece) <= room:
@@ -152,20 +157,35 @@ def slide_effect(
     for rows in kept:
         short = [_odds(model, piece, place, rows, mode) for place in chosen]
         pairs = list(zip(full, short, strict=True))
-        divergence = [sum(float((f.exp() * (f - s)).sum()) for f, s in zip(a[0], b[0], strict=True)) for a, b in pairs]
+        divergence = [sum(_divergence(f, s) for f, s in zip(a[0], b[0], strict=True)) for a, b in pairs]
         bits = np.array([np.mean(divergence), np.mean([s for _, s in short]), np.mean([s for _, s in full])])
         effects.append(SlideEffect(rows, *(bits / np.log(2)).tolist()))
     return effects
 
 
+def _divergence(full: Tensor, short: Tensor) -> float:
+    """Kullback-Leibler divergence in nats of log-probabilities [n] from others [n or more] of the same tokens."""
+    return float((full.exp() * (full - short[: len(full)])).sum())
+
+
 def _odds(model: AMT, piece: Triples, place: int, rows: int, mode: int) -> tuple[list[Tensor], float]:
-    """Log-probabilities of the three slots of row `place` with `rows` rows before it, and its surprise in nats."""
-    seen = piece[place - rows : place]
-    offset = int(vocab.onsets(seen).min())
+    """Log-probabilities of the three slots of row `place` with `rows` rows before it, and its surprise in nats.
+
+    Windows count from their own first event: one and the same time is another token in each. The times therefore begin
+    at the present, the last event's, in all of them; a window that began later can count further.
+    """
+    before, seen = piece[:place], piece[place - rows : place]
+    now = int(vocab.onsets(before[~vocab.is_control(before)]).max(initial=0))
+    offset = min(int(vocab.onsets(seen).min()), now)
     real = relative(piece[place][None], offset)[0]
+    if not now - offset <= real[0] < vocab.MAX_TIME:
+        raise ValueError(
+            f"row {place} begins at {vocab.seconds(int(piece[place, 0])):g} s; after its window, only "
+            f"{vocab.seconds(now):g} s to {vocab.seconds(offset + vocab.MAX_TIME - 1):g} s can be said"
+        )
     tokens = np.concatenate([[mode], relative(seen, offset).reshape(-1), real[:2]])
     hidden = model.hidden(torch.from_numpy(tokens).to(model.device)[None])[0, -3:]
-    ranges = (*SLOT_RANGES[:2], (vocab.NOTE_OFFSET, vocab.REST + 1))
+    ranges = ((now - offset, vocab.MAX_TIME), SLOT_RANGES[1], (vocab.NOTE_OFFSET, vocab.REST + 1))
     odds = [model.logits(hidden[slot], *span).float().log_softmax(-1) for slot, span in enumerate(ranges)]
     surprise = -sum(float(odds[slot][real[slot] - low]) for slot, (low, _) in enumerate(ranges))
     return odds, surprise

@@ -39,6 +39,10 @@ def check_folder(folder: Path, first: Path) -> None:
     """
     from course_utils.audio.save import save_error
 
+    in_the_way = next((path for path in (folder, *folder.parents) if path.exists() and not path.is_dir()), None)
+    if in_the_way is not None:
+        blocked = OSError(errno.EEXIST, f"{in_the_way} is a file, where a folder is needed; choose another folder")
+        raise save_error(first, blocked)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):

@@ -14,7 +14,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import mido
 import numpy as np
 
 from course_utils.amt import token_lists, vocab
@@ -28,6 +27,7 @@ from course_utils.amt.accompany import (
     continue_piece,
     cut,
     infill,
+    is_auto,
     joined,
     parts_of,
     within,
@@ -35,7 +35,7 @@ from course_utils.amt.accompany import (
 from course_utils.amt.events import instrument_name
 from course_utils.amt.generate import GenerateError, Settings
 from course_utils.amt.load import load_amt
-from course_utils.amt.midi import read_midi_report, to_midi, to_pretty_midi
+from course_utils.amt.midi import open_midi, read_midi_report, to_midi, to_pretty_midi
 from course_utils.amt.vocab import Triples
 from course_utils.cli.options import device_named
 from course_utils.cli.output import Progress, check_folder, check_room, web_page
@@ -157,8 +157,9 @@ def read(job: Job) -> Excerpt:
     """The excerpt of a MIDI file, with all that sampling needs. Raises MidiError, GenerateError, ValueError."""
     Settings(job.top_p, job.temperature, job.delta, job.seed)  # refuses what cannot be
     _check_times(job)
-    _, told = read_midi_report(job.midi)
-    parts = parts_of(mido.MidiFile(job.midi, clip=True))
+    midi = open_midi(job.midi)
+    _, told = read_midi_report(midi)
+    parts = parts_of(midi)
     original = cut(joined(parts), job.start, job.duration)
     said = replace(told, past_window=0).lines()  # the excerpt's times count from its own beginning
     melody = None
@@ -196,8 +197,8 @@ def _check_times(job: Job) -> None:
 
 def _melody(job: Job, parts: list[Part]) -> tuple[Melody, Triples]:
     """The melody among all parts if it is named, else among those that play here; and its notes in the excerpt."""
-    auto = job.melody.strip().lower() == "auto"
-    chosen = choose_melody(within(parts, job.start, job.duration) if auto else parts, job.melody)
+    heard = within(parts, job.start, job.duration) if is_auto(job.melody) else parts
+    chosen = choose_melody(heard, job.melody)
     whole = next(part for part in parts if part.number == chosen.part.number)
     try:
         return chosen, cut(whole.events, job.start, job.duration)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 import typer
 
 from course_utils.cli.options import ModelName, device_named
-from course_utils.cli.output import Progress, check_folder, check_room
+from course_utils.cli.output import Progress, check_folder, check_room, web_page
 
 if TYPE_CHECKING:
     import numpy as np
@@ -33,23 +33,6 @@ SHORTEST = 0.5  # seconds: room for a prompt and for something to generate
 SILENT = 1e-4  # -80 dBFS
 PAGE_SECONDS = 600  # of sound in one page, about 70 MB
 PAGE_BUDGET = 100_000_000  # characters
-PAGE = """<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>Variations by VampNet</title>
-<style>
-:root {{ color-scheme: light dark; font-family: sans-serif }}
-body {{ max-width: 60rem; margin: 1rem auto; padding: 0 1rem }}
-</style>
-</head>
-<body>
-<h1>Variations by VampNet</h1>
-{}
-</body>
-</html>
-"""
 
 
 class StyleName(str, Enum):
@@ -368,7 +351,7 @@ def _write_page(report: Report, job: Job) -> str:
              for clip in report.clips]  # fmt: skip
     path = job.out / "vamp.html"
     with saving(path) as temporary:
-        temporary.write_text(PAGE.format("\n".join(parts)), encoding="utf-8")
+        temporary.write_text(web_page("Variations by VampNet", parts), encoding="utf-8")
     return str(path)
 
 

@@ -17,7 +17,8 @@ from course_utils.amt.vocab import Triples
 from course_utils.paths import data_folder
 from course_utils.show.pack import Samples, to_base85
 from course_utils.show.pack_lossy import LEAD, SWEEP, SWEEP_AT, LossyTrack, from_mp3, marker
-from course_utils.synth.render import Renderer, SubstitutionWarning, substitutions
+from course_utils.synth.play import loaded
+from course_utils.synth.render import SubstitutionWarning, substitutions
 
 FONT = "soundfont/FluidR3Mono_GM_small.sf3"
 QUALITIES = (0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.99)  # of the encoder, best first
@@ -37,7 +38,7 @@ def render_parts(parts: Sequence[Triples], start: float, seconds: float, rate: i
 
     Where the sum of all parts would go beyond full scale, all are made quieter by the same factor, and it is said.
     """
-    renderer = Renderer(data_folder() / FONT, rate)
+    renderer = loaded(data_folder() / FONT, rate)
     sounds: list[Samples] = []
     said: list[str] = []
     for part in parts:

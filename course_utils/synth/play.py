@@ -48,9 +48,18 @@ def play(
     """
     path = shipped_font() if font is None else Path(font)
     if not fluidsynth:
-        return _renderer(path, rate, _stamp(path)).mono(midi, seconds, RELEASE_SECONDS)
+        return loaded(path, rate).mono(midi, seconds, RELEASE_SECONDS)
     length = round((midi.get_end_time() + RELEASE_SECONDS if seconds is None else seconds) * rate)
     return _to_length(_by_fluidsynth(midi, rate, path), length)
+
+
+def loaded(font: str | Path, rate: int = 44100) -> Renderer:
+    """The course's synthesiser with this SoundFont, loaded once a process, rate in samples a second.
+
+    The same piece gives the same samples whatever was played before; a font that has changed since is loaded anew.
+    Raises SoundFontError for a font that cannot be read, FileNotFoundError for one that is not there.
+    """
+    return _renderer(Path(font), rate, _stamp(Path(font)))
 
 
 def what_is_said(midi: pretty_midi.PrettyMIDI, font: str | Path | None = None) -> list[str]:

@@ -43,6 +43,7 @@ LOW_LEADS = {CELLO, TENOR_SAX}
 OPTIONAL = ("second chords", "broken chords", "second voice", "pad")
 DENSEST = 20.0  # notes a second, all parts together
 SHORTEST_NOTE = 0.03  # seconds
+DUETS = 0.75  # share of the second voices that sing with the melody from beginning to end, not in choruses only
 
 
 @dataclass(frozen=True)
@@ -137,7 +138,7 @@ def choose_band(plan: SongPlan) -> dict[str, int]:
         "broken chords": (style.figures, likely),
         "second chords": (style.comps, 0.35 if drums else 0.2),
         "pad": (style.pads, likely),
-        "second voice": (style.leads, 0.4),
+        "second voice": (style.leads, 0.85),
     }
     band: dict[str, int] = {}
     for part, (programs, chance_of_it) in offered.items():
@@ -166,11 +167,12 @@ def write_lead(plan: SongPlan, track: pretty_midi.Instrument, melody: list[Melod
 
 
 def write_second_voice(plan: SongPlan, track: pretty_midi.Instrument, melody: list[MelodyNote]) -> None:
-    """A voice a third or a sixth under the melody's long notes and beats, on chord tones."""
+    """A voice a third or a sixth under the melody, with it note by note; on long notes and beats a chord tone."""
     chance = plan.chance("second voice")
+    throughout = plan.chance("duet").random() < DUETS
     for note in melody:
         section = plan.section_at(note.step // plan.meter.steps)
-        if not plays("second voice", section):
+        if not throughout and not plays("second voice", section):
             continue
         tones = local_scale(plan.chord_at(note.step + note.length // 2), song_scale(plan))
         if note.length >= 4 or note.step % plan.meter.steps in plan.meter.beats:

@@ -38,12 +38,9 @@ from course_utils.train.token_guesses import SEED, share
 
 Floats = npt.NDArray[np.float64]
 
-SECONDS, PROMPT = (
-    20.0,
-    5.0,
-)  # of an excerpt, and of its own accompaniment that is given: as in the paper's listening test
+SECONDS, PROMPT = 20.0, 5.0  # of an excerpt, and of its accompaniment that is given: as in the paper's listening test
 TOP_P = 0.95
-GENERATED_SONGS = 12
+GENERATED_SONGS = 40
 MAJOR = np.array([1, 0, 1, 0, 1, 1, 0, 1, 0, 1, 0, 1], dtype=float)
 GIVEN = ("right", "none", "wrong")
 MEASURES = ("chord", "key")

@@ -59,12 +59,13 @@ class MusicRecipe(Pace):
     share is given the melody and nothing else.
     """
 
-    steps: int = 6000
+    steps: int = 11_000
+    cooldown: float = 0.4
     batch: int = 4
     rows: int = 170
     long_share: float = 0.6
     long_batch: int = 2
-    melody_share: float = 0.5
+    melody_share: float = 0.8
     whole_positions: int = 128  # of a batch, at which the loss weighs all tokens
     measured: int = 16  # held-out sequences of each kind of controls
     network: AMTConfig = field(default_factory=lambda: AMTConfig(width=192, layers=6, heads=4))
@@ -92,7 +93,8 @@ def draw_copy(piece: Piece, kind: str, chance: np.random.Generator, recipe: Musi
     tokens = np.concatenate([tokens, leftover])
     if first <= 0:
         return np.concatenate([SEPARATOR_ROW, tokens])
-    return tokens[int(chance.integers(0, rows // 2)) :]  # begin anywhere between controls and what they concern
+    # Half of them begin as a request does, with the controls of the first seconds, and half of them anywhere.
+    return tokens if chance.random() < 0.5 else tokens[int(chance.integers(0, rows // 2)) :]
 
 
 def draw_sequence(

@@ -44,6 +44,7 @@ CACHE = ROOT / "runs" / "amt-music"
 SONGS, HELD_OUT_SONGS = 700, 40
 LOWEST, HIGHEST = -5, 6  # semitones: with all twelve, every key is as frequent as any other
 SLOWEST, FASTEST = 0.85, 1.15  # times as fast
+WHOLE_TICKS = 0.5  # share of the songs' copies whose sixteenths are whole ticks
 HELD_OUT_DIGITS = (0, 2)  # of the title's hash: 0 is what the codec and VampNet held out, 2 are seven pieces more
 # The text of what makes the songs: when any of it changes, the cache is made anew.
 COMPOSER = ("synth/songs.py", "synth/song_form.py", "synth/song_melody.py", "synth/song_styles.py", "synth/harmony.py",
@@ -122,8 +123,7 @@ def augmented(piece: Piece, rng: np.random.Generator) -> Triples:
     """The piece's events in another key and tempo, int64 [N, 3]: LOWEST to HIGHEST semitones, SLOWEST to FASTEST.
 
     Of the transpositions, only those are drawn that keep every pitch within 0 to 127. Drums keep theirs. Where the
-    length of a sixteenth note is known, the speed makes it a whole number of ticks: else each beat would be rounded
-    differently, and half of what there is to predict about time would be that.
+    length of a sixteenth note is known, some of the speeds make it a whole number of ticks (`drawn_speed`).
     """
     low, high = pitch_span(piece.triples)
     fitting = [s for s in range(LOWEST, HIGHEST + 1) if low + s >= 0 and high + s < MAX_PITCH]
@@ -131,8 +131,12 @@ def augmented(piece: Piece, rng: np.random.Generator) -> Triples:
 
 
 def drawn_speed(sixteenth: float | None, rng: np.random.Generator) -> float:
-    """A speed from SLOWEST to FASTEST; one that turns a sixteenth note of so many ticks into a whole number of them."""
-    if sixteenth is None:
+    """A speed from SLOWEST to FASTEST, for a sixteenth note of so many ticks.
+
+    In WHOLE_TICKS of the cases it turns that into a whole number: with any other, each beat is rounded differently, and
+    that hides the meter from whoever is to learn it. In the rest it does not, for no musician's tempo is made of ticks.
+    """
+    if sixteenth is None or rng.random() >= WHOLE_TICKS:
         return float(np.exp(rng.uniform(np.log(SLOWEST), np.log(FASTEST))))
     return sixteenth / int(rng.integers(math.ceil(sixteenth / FASTEST), math.floor(sixteenth / SLOWEST) + 1))
 

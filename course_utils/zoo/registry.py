@@ -87,6 +87,14 @@ MODELS = {
             )
         ),
         Model(
+            name="amt-course",
+            title="the course's Anticipatory Music Transformer",
+            file="model.safetensors",
+            licence="MIT",
+            source="trained by this project on Freedoom's music and composed songs; recipe in course_utils/train",
+            memory=500_000_000,
+        ),
+        Model(
             name="official-codec",
             title="the official 44.1 kHz DAC",
             file="weights.pth",

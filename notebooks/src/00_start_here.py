@@ -5,7 +5,7 @@
 #     language: python
 #     name: python3
 #   two_poles:
-#     data: [clips, models/course-codec, models/vampnet-coarse, models/vampnet-fine]
+#     data: [clips, soundfont, models/course-codec, models/vampnet-coarse, models/vampnet-fine, models/amt-course]
 # ---
 
 # %% [markdown] made="header"
@@ -263,7 +263,8 @@ for model in MODELS.values():
 # %% [markdown]
 # To switch, write `model="official"` in the cell that calls `set_up`, and run the lesson again. The first time it
 # fetches the file, and that needs a network. The numbers and sounds change. This switches the codec. VampNet, which you
-# hear at the end of this page, is the course's own in either case: it knows the course codec's codes only.
+# hear at the end of this page, is the course's own in either case: it knows the course codec's codes only. The model
+# that writes notes has its own switch: `load_amt("music-small-800k")`.
 #
 # ## Is everything in place?
 #
@@ -334,8 +335,33 @@ clips_player(
 print(f"kept: {kept.kept_fraction:.0%} of the codes, {kept.bits_per_second(own.frame_rate):.0f} bit/s")
 
 # %% [markdown]
-# An accompaniment you cannot hear on this page yet. Its lessons are being written, and until a model has made the
-# sound there is none to play.
+# And here is an accompaniment. The melody was given, and so were the band's first three seconds. All that the band
+# plays from there on was written by the model, event by event.
+
+# %%
+from course_utils.amt import as_controls, to_pretty_midi, token_lists, vocab
+from course_utils.amt.generate import generate as write_events
+from course_utils.amt.load import load_amt
+from course_utils.synth.play import play
+from course_utils.train.accompaniments import excerpt
+from course_utils.train.music import song_piece
+
+ballad = excerpt(song_piece(7))  # a song that the model has never seen
+melody = as_controls(ballad.melody)
+band = ballad.accompaniment[vocab.onsets(ballad.accompaniment) < 300]  # hundredths of a second
+written = write_events(load_amt("course"), 3, 8, band, melody, seed=0)
+together = token_lists.combine(written.events, melody)
+alone = token_lists.clip(ballad.melody, 0, 799)
+sounds = [play(to_pretty_midi(part), seconds=8) for part in (alone, together)]
+
+# %%
+clips_player(
+    list(zip(("the melody", "with its accompaniment"), sounds, strict=True)), title="A melody, accompanied",
+    source="course AMT, seed 0", spectrogram=False, packing="mp3", budget=190_000,
+)  # fmt: skip
+
+# %% tags=["nbval-check-output"]
+print("given:", len(melody), "notes of melody and", len(band), "of the band")
 
 # %% [markdown] made="road-map"
 # ## The whole road, and what you can do after each lesson
@@ -353,8 +379,9 @@ print(f"kept: {kept.kept_fraction:.0%} of the codes, {kept.bits_per_second(own.f
 #   what is lost, and read a table of perplexities
 # - **06** [Four interleavings](06_four_interleavings.ipynb): put events and controls in an order that a model can
 #   sample from, and prove of any rule whether it looks into the future
-# - **07** Anticipatory sampling (coming): sample an accompaniment event by event with a step that you wrote yourself,
-#   show what each rule of sampling prevents, and say what 18 wins in 60 prove and what they do not
+# - **07** [Anticipatory sampling](07_anticipatory_sampling.ipynb): sample an accompaniment event by event with a step
+#   that you wrote yourself, show what each rule of sampling prevents, and say what 18 wins in 60 prove and what they
+#   do not
 # - **08** Two poles (coming): choose between the two roads by what you measured, and chain them
 # - **09** Train and scale (coming): train the course's models yourself, on a laptop or on many GPUs
 
@@ -403,4 +430,4 @@ from course_utils.show.frame import downloads, reproducibility
 downloads({f"level {n}": rungs[n - 1].samples for n in (1, 9)})
 
 # %%
-reproducibility(seed=0, models=[f"{codec.name}-codec", "vampnet-coarse", "vampnet-fine"])
+reproducibility(seed=0, models=[f"{codec.name}-codec", "vampnet-coarse", "vampnet-fine", "amt-course"])

@@ -964,9 +964,9 @@ live(stepper_from, start=(0, 60, 20))
 #   `course_utils/synth/songs.py`.
 
 # %% [markdown] made="next"
-# **Next:** 07 · Anticipatory sampling (coming). After it you will be able to sample an accompaniment event by event
-# with a step that you wrote yourself, show what each rule of sampling prevents, and say what 18 wins in 60 prove and
-# what they do not.
+# **Next:** [07 · Anticipatory sampling](07_anticipatory_sampling.ipynb). After it you can sample an accompaniment
+# event by event with a step that you wrote yourself, show what each rule of sampling prevents, and say what 18 wins in
+# 60 prove and what they do not.
 
 # %%
 import io

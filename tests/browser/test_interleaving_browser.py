@@ -140,12 +140,53 @@ def test_stepping_by_key_and_button(open_html: Callable[..., Any], text: str) ->
     page.wait_for_function(
         "() => stepper.store.get().pos > 0 && stepper.store.get().pos < 40 && stepper.store.get().running"
     )
-    page.get_by_role("button", name="Run through the order").click()
+    page.get_by_role("button", name="Pause").click()
     assert not state(page, "running")
     before = state(page, "delta")
     page.keyboard.press("d")
     assert state(page, "delta") == pytest.approx(before + 0.5)
     assert "row " in page.locator(".il-where").inner_text()
+    page.watch.clean()
+
+
+def test_what_a_screen_reader_is_told(open_html: Callable[..., Any], text: str) -> None:
+    page = opened(open_html, text)
+    live = page.locator("main > .for-readers")
+    stage = page.get_by_role("slider", name="Where the sampler stands in the order")
+    page.evaluate("() => stepper.store.set({ mode: 'anticipation', pos: 5 })")
+    settled(page)
+    stage.focus()
+    for key, place in (("ArrowUp", 6), ("PageUp", 16), ("ArrowDown", 15), ("PageDown", 5)):
+        page.keyboard.press(key)
+        assert state(page, "pos") == place
+    page.keyboard.press("n")
+    settled(page)
+    said = stage.get_attribute("aria-valuetext")
+    order, _ = expected("anticipation", 5.0)
+    assert said.startswith(f"place {state(page, 'pos')} of {len(order)}: control: ")
+    assert "tokens from the event it concerns" in said
+    page.get_by_role("button", name="One row on").click()
+    settled(page)
+    assert live.inner_text() == stage.get_attribute("aria-valuetext"), "a button says where one stands now"
+    before = state(page, "pos")
+    page.keyboard.press("ArrowDown")
+    assert state(page, "pos") == before, "away from the slider this key scrolls the page"
+    page.keyboard.press("d")
+    assert live.inner_text() == "\u03b4 5.5 seconds"
+    page.evaluate("() => stepper.store.set({ mode: 'sort' })")
+    settled(page)
+    pressed = page.locator(".il-table [role=rowheader] [aria-pressed=true]")
+    assert pressed.all_inner_texts() == ["Sort by time"]
+    assert all(
+        page.locator(".il-table [role=columnheader]").evaluate_all("a => a.map(n => n.ariaLabel || n.innerText)")
+    )
+    status = page.get_by_role("status").filter(has_text="Two answers to one past")
+    for pos in range(1, 60):
+        page.evaluate("(pos) => stepper.store.set({ pos })", pos)
+        settled(page)
+        if status.count():
+            break
+    assert status.count() == 1, "the verdict is said when it changes"
     page.watch.clean()
 
 

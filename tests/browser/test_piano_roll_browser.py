@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import amt_material
@@ -215,4 +216,82 @@ def test_light_dark_and_narrow(open_html: Callable[..., Any], text: str, scheme:
     assert page.evaluate("() => document.documentElement.dataset.theme") == scheme
     assert page.evaluate("() => document.documentElement.scrollWidth <= innerWidth"), "it scrolls sideways"
     screenshot(page, f"piano_roll_{scheme}_{width}")
+    page.watch.clean()
+
+
+@pytest.mark.parametrize(("scale", "width"), [(2, 1000), (2, 400), (1.25, 700)])
+def test_on_a_sharp_screen_every_drawing_keeps_to_its_box(
+    chromium: Any, text: str, tmp_path: Path, scale: float, width: int
+) -> None:
+    (tmp_path / "roll.html").write_text(text, encoding="utf-8")
+    context = chromium.new_context(viewport={"width": width, "height": 900}, device_scale_factor=scale)
+    try:
+        page = context.new_page()
+        page.goto((tmp_path / "roll.html").as_uri())
+        page.evaluate(READY)
+        boxes = page.evaluate(
+            """() => [...document.querySelectorAll('canvas')].map((canvas) => {
+                const { width, height } = canvas.getBoundingClientRect();
+                const around = canvas.parentElement.getBoundingClientRect();
+                return { width, height, around: [around.width, around.height], pixels: canvas.width / width };
+            })"""
+        )
+        assert len(boxes) == 3, "the overview, the roll, and what lies over it"
+        for box in boxes:
+            assert [box["width"], box["height"]] == pytest.approx(box["around"], abs=1)
+            assert box["pixels"] == pytest.approx(scale, rel=0.02)
+        assert page.evaluate("() => document.documentElement.scrollWidth <= innerWidth"), "it scrolls sideways"
+    finally:
+        context.close()
+
+
+def test_the_overview_draws_nothing_beside_its_strip(open_html: Callable[..., Any], text: str, player: Any) -> None:
+    ends = player.onsets + player.durations
+    assert ends.max() - player.start > 3, "this piece would not show it"
+    page = opened(open_html, amt_material.roll(seconds=3.0).page())
+    ink = page.evaluate(
+        """() => {
+            const canvas = document.querySelector('.roll-overview canvas');
+            const { data } = canvas.getContext('2d').getImageData(canvas.width - 7, 0, 7, canvas.height);
+            return Array.from(data).filter((_, i) => i % 4 === 3).reduce((a, b) => a + b, 0);
+        }"""
+    )
+    assert ink == 0, "a note that sounds on is drawn to the right of the strip"
+    page.watch.clean()
+
+
+def test_the_names_beside_the_roll_follow_the_theme(open_html: Callable[..., Any], text: str) -> None:
+    page = opened(open_html, text)
+    brightest = """(theme) => {
+        document.documentElement.dataset.theme = theme;
+        roll.store.set({ theme }); // which redraws
+        const { data } = document.querySelector('.roll-stage canvas').getContext('2d').getImageData(0, 0, 44, 400);
+        return Math.max(...data.filter((_, i) => i % 4 === 0 && data[i + 3] > 200));
+    }"""
+    light, dark = (page.evaluate(brightest, theme) for theme in ("light", "dark"))
+    assert (light, dark) == (pytest.approx(0x63, abs=6), pytest.approx(0x8D, abs=6)), "--faint-ink of either"
+
+
+def test_what_a_screen_reader_is_told(open_html: Callable[..., Any], text: str, player: Any) -> None:
+    page = opened(open_html, text)
+    live = page.locator("main > .for-readers")
+    stage = page.get_by_role("application", name="Piano roll")
+    described = page.locator(f"#{stage.get_attribute('aria-describedby')}")
+    assert f"1 of {len(player.triples)}" in described.inner_text(), "on arrival: the event at the cursor"
+    into = page.get_by_role("button", name="Zoom in")
+    assert into.get_attribute("aria-keyshortcuts") == "Plus"
+    while into.is_enabled():
+        into.focus()
+        page.keyboard.press("Enter")
+    assert page.evaluate("() => document.activeElement.ariaLabel") == "Zoom out", "the focus stays in the player"
+    view = state(page, "view")
+    assert live.inner_text() == f"Shown: {view[0]:.1f} to {view[1]:.1f} s"
+    page.keyboard.press("0")
+    assert live.inner_text() == f"Shown: 0.0 to {player.seconds:.1f} s"
+    assert page.evaluate("() => document.activeElement.ariaLabel") == "Zoom in"
+    for number, part in enumerate(player.parts, 1):
+        mute = page.get_by_role("button", name=f"Mute {part.name}", exact=True)
+        assert mute.get_attribute("aria-keyshortcuts") == str(number)
+    page.keyboard.press("1")
+    assert live.inner_text() == f"{player.parts[0].name} is silent"
     page.watch.clean()

@@ -90,9 +90,11 @@ export function medianAndMax(found) {
 // is the music up to the cut, and then as it was, at once, or later by each of `shifts`. same(a, b): whether rows a
 // and b are alike in all but, for events, their onset.
 export function stoppingTimeViolations(mode, events, controls, delta, same = () => false, shifts = SHIFTS) {
-  if (mode === 'autoregressive') return []; // no row is a control
+  // No row is a control.
+  if (mode === 'autoregressive') return [];
   const n = events.length;
-  const starts = []; // the state when all events before a cut are written: up to here its futures are the same
+  // The state when all events before a cut are written: up to here its futures are the same.
+  const starts = [];
   const asItWas = [];
   const state = { place: 0, waiting: 0, heard: 0 };
   const own = begin(mode, (i) => events[i], n, controls, delta, state);

@@ -57,7 +57,7 @@ export async function interleaving(root, data) {
   };
   const last = () => model.arrangement(store.get().mode, store.get().delta).order.length - 1;
   const go = (to) => store.set({ pos: Math.min(Math.max(to, 0), last()) });
-  connect({ root, store, model, go, last, live, sampler });
+  connect({ root, store, model, go, last, live, sampler, stage });
   watchTheme((theme) => {
     document.documentElement.dataset.theme = theme;
     store.set({ theme });
@@ -136,7 +136,7 @@ function createBar(store, data) {
 
 // --- keys ---------------------------------------------------------------------------------------------------------
 
-function connect({ root, store, model, go, last, live, sampler }) {
+function connect({ root, store, model, go, last, live, sampler, stage }) {
   let timer = 0;
   const halt = () => {
     clearInterval(timer);
@@ -152,15 +152,23 @@ function connect({ root, store, model, go, last, live, sampler }) {
       if (store.get().pos >= last()) halt();
     }, 180);
   };
-  const step = (by) => go(store.get().pos + by);
+  const onStage = () => document.activeElement === stage.element;
+  // The stage is a slider, which says its value itself.
+  const moveTo = (place) => {
+    go(place);
+    if (!onStage()) live.textContent = stage.inWords();
+  };
+  const step = (by) => moveTo(store.get().pos + by);
   const due = () => {
     const { order } = model.arrangement(store.get().mode, store.get().delta);
     const found = order.findIndex((row, place) => place > store.get().pos && row >= model.count);
-    if (found >= 0) go(found);
+    if (found >= 0) moveTo(found);
+    else live.textContent = 'No control follows';
   };
   Object.assign(sampler.steps, { go: step, toggle, due });
   store.on(['running'], ({ running }) => {
     sampler.run.textContent = running ? 'Pause' : 'Run';
+    sampler.run.setAttribute('aria-label', running ? 'Pause' : 'Run through the order');
     live.textContent = running ? 'Running' : 'Paused';
   });
   store.on(['mode'], ({ mode }) => {
@@ -168,15 +176,21 @@ function connect({ root, store, model, go, last, live, sampler }) {
     live.textContent = NAMES[mode];
   });
   store.on(['delta'], () => go(store.get().pos));
-  const slide = (by) =>
-    store.set({
-      delta: Math.min(10, Math.max(1, Math.round(10 * (store.get().delta + by)) / 10)),
-      mode: 'anticipation',
-    });
+  const slide = (by) => {
+    const delta = Math.min(10, Math.max(1, Math.round(10 * (store.get().delta + by)) / 10));
+    store.set({ delta, mode: 'anticipation' });
+    live.textContent = `\u03b4 ${number(delta, 1)} seconds`;
+  };
+  // Keys that a slider has, and that elsewhere scroll the page.
+  const onSlider = (by) => () => onStage() && step(by);
   bindKeys(root, {
     ...Object.fromEntries(MODES.map((mode, i) => [String(i + 1), () => store.set({ mode })])),
     ArrowLeft: (event) => step(event.shiftKey ? -10 : -1),
     ArrowRight: (event) => step(event.shiftKey ? 10 : 1),
+    ArrowUp: onSlider(1),
+    ArrowDown: onSlider(-1),
+    PageUp: onSlider(10),
+    PageDown: onSlider(-10),
     Home: () => go(0),
     End: () => go(last()),
     p: toggle,

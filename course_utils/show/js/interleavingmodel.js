@@ -21,7 +21,8 @@ export function createModel(notes, count) {
       onset && one.control === other.control && one.tokens[1] === other.tokens[1] && one.tokens[2] === other.tokens[2]
     );
   };
-  const shifts = [...SHIFTS, Math.max(...controls) + 1]; // the last: no event before the last control
+  // The last: no event before the last control.
+  const shifts = [...SHIFTS, Math.max(...controls) + 1];
   const known = new Map();
   const keep = (name, make) => known.get(name) ?? known.set(name, make()).get(name);
 
@@ -65,8 +66,10 @@ export function createModel(notes, count) {
       }
       return null;
     };
-    const soon = ask([heard, Math.max(heard, last + 1)]); // the next event at once, or as soon as the past allows ...
-    const late = ask([Math.max(waiting, heard) + 100]); // ... and a second after the control begins
+    // The next event at once, or as soon as the past allows ...
+    const soon = ask([heard, Math.max(heard, last + 1)]);
+    // ... and a second after the control begins.
+    const late = ask([Math.max(waiting, heard) + 100]);
     return { ...two, futures: [soon, late].filter(Boolean) };
   }
 

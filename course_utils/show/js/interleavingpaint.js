@@ -195,7 +195,8 @@ export function drawDistances(g, found, { width, height, most, hover, marks, ink
   }
   const room = height - (marks ? 13 : 0);
   const middle = room / 2;
-  const y = (i) => 6 + ((i * 0.618) % 1) * (room - 12); // spread, the same for the same control in every row
+  // Spread, the same for the same control in every row.
+  const y = (i) => 6 + ((i * 0.618) % 1) * (room - 12);
   g.fillStyle = colour;
   g.globalAlpha = 0.5;
   for (const { control, tokens } of found) {

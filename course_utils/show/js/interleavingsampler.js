@@ -7,7 +7,8 @@ import { createInk } from './pianorollpaint.js';
 
 // Here the sampler stands: what it has, two futures of it, and whether it knows that a control is due.
 
-const SHOWN = 4; // rows of the past that are written out
+// Rows of the past that are written out.
+const SHOWN = 4;
 
 export function createSampler(root, store, model, data) {
   const { notes, count } = model;
@@ -25,7 +26,8 @@ export function createSampler(root, store, model, data) {
   const question = h('p', { class: 'il-question' }, 'Here the sampler stands. Does it know whether a control is due?');
   const reason = h('p', { class: 'il-reason' });
   const futures = h('div', { class: 'il-futures' });
-  const verdict = h('p', { class: 'il-verdict' });
+  // Read out when it changes.
+  const verdict = h('p', { class: 'il-verdict', role: 'status' });
   const pointed = h('p', { class: 'cell il-pointed' });
   const element = h(
     'section',
@@ -56,7 +58,8 @@ export function createSampler(root, store, model, data) {
     const yes = `\u2713 The same answer in both futures: the past decides. ${next}`;
     const no =
       '\u2717 Two answers to one past: the sampler cannot know. Only the event that it has not sampled yet decides.';
-    verdict.textContent = !asked ? '' : known ? yes : no;
+    const words = !asked ? '' : known ? yes : no;
+    if (verdict.textContent !== words) verdict.textContent = words;
     point();
   }
 

@@ -27,7 +27,8 @@ export function createStage(root, store, model, data, still) {
     over,
   );
   element.style.height = `${LAYOUT.height}px`;
-  let shown = null; // where each row is drawn in the order: { x, alpha } in rows, while it moves and after
+  // Where each row is drawn in the order: { x, alpha } in rows, while it moves and after.
+  let shown = null;
   let moving = 0;
 
   const now = () => model.arrangement(store.get().mode, store.get().delta);
@@ -196,10 +197,16 @@ export function createStage(root, store, model, data, still) {
     const { order } = now();
     element.setAttribute('aria-valuemax', String(order.length - 1));
     element.setAttribute('aria-valuenow', String(pos));
-    element.setAttribute(
-      'aria-valuetext',
-      `place ${pos} of ${order.length}: ${eventInWords(notes[order[pos]], data.names)}`,
-    );
+    element.setAttribute('aria-valuetext', inWords());
+  }
+
+  // Where the sampler stands: the place, what stands there, and for a control how far its event is.
+  function inWords() {
+    const { pos } = store.get();
+    const { order, found } = now();
+    const pair = found.find((d) => d.control === order[pos] - model.count);
+    const far = pair ? `, ${Math.abs(pair.tokens)} tokens from the event it concerns` : '';
+    return `place ${pos} of ${order.length}: ${eventInWords(notes[order[pos]], data.names)}${far}`;
   }
 
   const point = (event) => {
@@ -247,5 +254,5 @@ export function createStage(root, store, model, data, still) {
     });
   }
   element.addEventListener('pointerleave', () => store.set({ hover: null }));
-  return { element, redraw, animate, isMoving: () => shown !== null, where: () => shown || target(), frame };
+  return { element, redraw, animate, isMoving: () => shown !== null, where: () => shown || target(), frame, inWords };
 }

@@ -16,19 +16,20 @@ export function createTable(root, store, model) {
     const node = h(
       'div',
       { class: 'il-mode', role: 'row' },
-      h('div', { role: 'cell' }, name),
+      h('div', { role: 'rowheader' }, name),
       h('div', { class: 'il-dots', role: 'cell' }, canvas),
       h('div', { class: 'il-number', role: 'cell' }, cells.median),
       h('div', { class: 'il-number', role: 'cell' }, cells.max),
       h('div', { class: 'il-known', role: 'cell' }, cells.known),
     );
-    return { mode, canvas, cells, node };
+    return { mode, canvas, cells, node, name };
   });
   const head = h(
     'div',
     { class: 'il-mode head', role: 'row' },
-    ['', 'tokens from each control to the event it concerns', 'median', 'largest', 'when a control is due'].map(
-      (text) => h('div', { role: 'columnheader' }, text),
+    h('div', { role: 'columnheader', 'aria-label': 'order' }),
+    ['tokens from each control to the event it concerns', 'median', 'largest', 'when a control is due'].map((text) =>
+      h('div', { role: 'columnheader' }, text),
     ),
   );
   const element = h(
@@ -49,6 +50,7 @@ export function createTable(root, store, model) {
       const { found, figures, left } = all[i];
       const own = row.mode === mode;
       row.node.classList.toggle('on', own);
+      row.name.setAttribute('aria-pressed', String(own));
       const marks = i === rows.length - 1;
       const height = marks ? 51 : 38;
       row.canvas.style.width = `${room[1]}px`;

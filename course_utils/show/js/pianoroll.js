@@ -90,27 +90,41 @@ function reveal(model, time, share = 0.1) {
   if (time < from || time > to - 0.02 * (to - from)) scrollTo(model, time - share * (to - from));
 }
 
+// Changes the view, and says which seconds are shown then.
+function showing(model, change) {
+  change();
+  const [from, to] = model.store.get().view.map((time) => (time + model.data.first).toFixed(1));
+  model.live.textContent = `Shown: ${from} to ${to} s`;
+}
+
+const zoomIn = (model) => showing(model, () => zoomBy(model, 1.6));
+const zoomOut = (model) => showing(model, () => zoomBy(model, 1 / 1.6));
+const zoomAll = (model) => showing(model, () => model.store.set({ view: [0, model.duration] }));
+
 function createZoom(model) {
   const { store } = model;
   const button = (text, label, key, onclick) =>
     h('button', { class: 'switch step', type: 'button', 'aria-label': label, 'aria-keyshortcuts': key, onclick }, text);
-  const out = button('\u2212', 'Zoom out', '-', () => zoomBy(model, 1 / 1.6));
-  const into = button('+', 'Zoom in', '+', () => zoomBy(model, 1.6));
+  const out = button('\u2212', 'Zoom out', '-', () => zoomOut(model));
+  const into = button('+', 'Zoom in', 'Plus', () => zoomIn(model));
   const all = h(
     'button',
     {
       class: 'switch',
       type: 'button',
       'aria-keyshortcuts': '0',
-      onclick: () => store.set({ view: [0, model.duration] }),
+      onclick: () => zoomAll(model),
     },
     'Whole piece',
   );
   const show = ({ view }) => {
     const length = view[1] - view[0];
+    const held = document.activeElement;
     out.disabled = length >= model.duration - 1e-6;
     all.disabled = out.disabled;
     into.disabled = length <= CLOSEST + 1e-6;
+    // A button that goes off takes the focus with it, and keys would be heard no more: the other one takes it over.
+    if (held?.disabled) (out.disabled ? into : out).focus();
   };
   store.on(['view'], show);
   show(store.get());
@@ -146,6 +160,7 @@ function createLegend(model) {
         type: 'button',
         'aria-pressed': 'false',
         'aria-label': `Mute ${part.name}`,
+        'aria-keyshortcuts': String(i + 1),
         onclick: () => mute(model, i),
       },
       'M',
@@ -217,6 +232,10 @@ function createOverview(model) {
     const x = (t) => left() + (t / model.duration) * span();
     g.fillStyle = ink('wash');
     g.fillRect(left(), 0, span(), OVERVIEW);
+    g.save();
+    g.beginPath();
+    g.rect(left(), 0, span(), OVERVIEW); // a note may sound on beyond the stretch that is shown
+    g.clip();
     for (const event of events) {
       if (event.rest) continue;
       const y = 4 + ((high - event.pitch) / (high - low)) * (OVERVIEW - 10);
@@ -224,7 +243,7 @@ function createOverview(model) {
       g.fillStyle = model.colour(event.part);
       g.fillRect(x(event.time), y, Math.max(1, x(event.end) - x(event.time)), 2);
     }
-    g.globalAlpha = 1;
+    g.restore();
     g.fillStyle = ink('veil');
     g.fillRect(left(), 0, x(view[0]) - left(), OVERVIEW);
     g.fillRect(x(view[1]), 0, left() + span() - x(view[1]), OVERVIEW);
@@ -271,6 +290,7 @@ function createRoll(model) {
       role: 'application',
       'aria-roledescription': 'piano roll',
       'aria-label': 'Piano roll: arrow keys go from event to event, Enter plays from there',
+      'aria-describedby': 'roll-event',
     },
     base,
     over,
@@ -287,10 +307,14 @@ function createRoll(model) {
     const [from, to] = store.get().view;
     return from + Math.min(Math.max((px - left()) / span(), 0), 1) * (to - from);
   };
-  const clip = (g) => {
+  // Draws within the roll alone; afterwards the whole canvas is there again, to be cleared and written on.
+  const within = (g, draw) => {
+    g.save();
     g.beginPath();
     g.rect(left() - 1, 0, span() + 2, height);
     g.clip();
+    draw(g);
+    g.restore();
   };
   const visible = () => {
     const [from, to] = store.get().view;
@@ -312,20 +336,24 @@ function createRoll(model) {
       height,
       theme,
     });
-    clip(g);
-    for (const event of visible()) {
-      const back = shown !== null && event.part !== shown;
-      const alpha = event.rest ? 0.55 : back ? 0.15 : model.heard(event.part) ? 1 : 0.22;
-      drawEvent(g, boxOf(event, rows, xAt), { ...event, colour: model.colour(event.part), paper: ink('paper'), alpha });
-    }
+    within(g, () => {
+      for (const event of visible()) {
+        const back = shown !== null && event.part !== shown;
+        const alpha = event.rest ? 0.55 : back ? 0.15 : model.heard(event.part) ? 1 : 0.22;
+        const look = { ...event, colour: model.colour(event.part), paper: ink('paper'), alpha };
+        drawEvent(g, boxOf(event, rows, xAt), look);
+      }
+    });
   }
 
   function drawOver() {
-    const { width, view, time, region, hover, cursor, playing } = store.get();
-    if (!width) return;
-    const g = fitCanvas(over, width, height);
+    const { width } = store.get();
+    if (width) within(fitCanvas(over, width, height), drawMarks);
+  }
+
+  function drawMarks(g) {
+    const { view, time, region, hover, cursor, playing } = store.get();
     const bottom = height - AXIS + 4;
-    clip(g);
     if (region) {
       const [from, to] = region.map((t) => Math.min(Math.max(t, view[0]), view[1])).map(xAt);
       g.fillStyle = ink('veil');
@@ -439,7 +467,7 @@ function createRoll(model) {
 
 function createCard(model) {
   const { store, events, data } = model;
-  const head = h('p', { class: 'card-head' });
+  const head = h('p', { class: 'card-head', id: 'roll-event' });
   const tiles = h('div', { class: 'tiles' });
   const element = h('section', { class: 'roll-card', 'aria-label': 'The event at the cursor' }, head, tiles);
   function draw() {
@@ -504,7 +532,7 @@ function connectKeys(model) {
   };
   const page = (sign) => () => {
     const [from, to] = store.get().view;
-    scrollTo(model, from + sign * 0.8 * (to - from));
+    showing(model, () => scrollTo(model, from + sign * 0.8 * (to - from)));
   };
   const digits = Object.fromEntries(
     data.parts.map((_, i) => [
@@ -528,10 +556,10 @@ function connectKeys(model) {
     },
     m: byPart(mute),
     s: byPart(solo),
-    '+': () => zoomBy(model, 1.6),
-    '=': () => zoomBy(model, 1.6),
-    '-': () => zoomBy(model, 1 / 1.6),
-    0: () => store.set({ view: [0, model.duration] }),
+    '+': () => zoomIn(model),
+    '=': () => zoomIn(model),
+    '-': () => zoomOut(model),
+    0: () => zoomAll(model),
     PageUp: page(-1),
     PageDown: page(1),
   });

@@ -142,7 +142,8 @@ export function drawEvent(g, box, { colour, paper, control, rest, alpha }) {
     g.stroke();
   } else {
     path(g, box);
-    g.strokeStyle = paper; // keeps apart what touches, such as a note struck again while it sounds
+    // Keeps apart what touches, such as a note struck again while it sounds.
+    g.strokeStyle = paper;
     g.lineWidth = 1;
     if (box.width > 3) g.stroke();
     g.fill();

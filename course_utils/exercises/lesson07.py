@@ -74,18 +74,22 @@ def _random_draw(rng: np.random.Generator) -> tuple[torch.Tensor, float, float]:
 def slot_range(slot, now):
     """First token that may come in a slot (0 time, 1 duration, 2 note), and the one behind the last; now in ticks."""
     if slot == 0:
-        return now, 10_000
+        return now, min(now + 101, 10_000)
     if slot == 1:
         return 10_000, 11_000
     return 11_000, 27_513
 
 
 def _back_in_time(slot, now):
-    return (0, 10_000) if slot == 0 else slot_range(slot, now)
+    return (0, slot_range(slot, now)[1]) if slot == 0 else slot_range(slot, now)
+
+
+def _leaps(slot, now):
+    return (now, 10_000) if slot == 0 else slot_range(slot, now)
 
 
 def _no_chords(slot, now):
-    return (now + 1, 10_000) if slot == 0 else slot_range(slot, now)
+    return (now + 1, slot_range(slot, now)[1]) if slot == 0 else slot_range(slot, now)
 
 
 def _no_rest(slot, now):
@@ -358,14 +362,17 @@ EXERCISES = (
         difficulty=2,
         minutes=5,
         prompt="Write the first three rules. `now` is the time of the last event, in ticks: the next one begins then "
-        "or later. Times are 0 to 9,999, durations 10,000 to 10,999, notes 11,000 to 27,511. REST, 27,512, stands in "
-        "the note's place. Return the first token that may come and the one *behind* the last.",
-        hint="Only one of the three slots looks at `now`. Two notes of a chord begin at the same tick.",
+        "or up to 100 ticks later, for a longer silence is written with rests. Times are 0 to 9,999, durations 10,000 "
+        "to 10,999, notes 11,000 to 27,511. REST, 27,512, stands in the note's place. Return the first token that may "
+        "come and the one *behind* the last.",
+        hint="Only one of the three slots looks at `now`. Two notes of a chord begin at the same tick. `min` keeps the "
+        "last second within the 10,000 times.",
         solution=slot_range,
         tolerance=0,
-        why="each slot has its own range, time never runs back, and controls and special tokens lie above",
+        why="each slot has its own range, time never runs back nor leaps, and controls and special tokens lie above",
         mistakes=(
             Mistake(_back_in_time, "that lets time run back: times begin at `now`"),
+            Mistake(_leaps, "that lets time leap over more than a second: the last time that may come is now + 100"),
             Mistake(_no_chords, "with now + 1 there are no chords: several notes may begin at the same tick"),
             Mistake(_no_rest, "REST may come in the note's place: without it the music cannot pause"),
             Mistake(_controls_too, "that lets the model write controls: they are given, stop at 27,513"),

@@ -104,8 +104,9 @@ print(f"{len(first.new)} events in {SECONDS - PROMPT} s, {len(first.trace)} toke
 # Lesson 06 put controls and events into one order that can be sampled. This lesson samples. You will draw one event by
 # hand, write the step that draws it, switch off each rule of the sampler, and measure what the controls are worth.
 #
-# If it sounds rough to you: the course's model is small. The released models are many times as large and learned from
-# far more music; `load_amt("music-small-800k")` fetches one where there is a network.
+# If it sounds rough to you: the course's model is small. It goes on in the band's manner, and often misses the chord;
+# section 8 measures how well it listens. The released models are many times as large and learned from far more music;
+# `load_amt("music-small-800k")` fetches one where there is a network.
 #
 # ## 1. What the model has practised
 #
@@ -202,19 +203,21 @@ for token in raw.topk(6).indices.tolist():
     print(f"{raw[token]:6.1%}  {token:6d}  {describe(token)}")
 
 # %% [markdown]
-# Add it up by kind of token. How much of the probability lies on what a sampler could use here, a time from `now` on?
+# Add it up by kind of token. How much of the probability lies on what a sampler could use here: a time from `now` on,
+# and no more than a second later? (Where all is silent for longer, the sequences have a rest each second.)
 
 # %%
 KINDS = {
-    "times from now on": (now, 10_000),
-    "times before now": (0, now),
+    "times in reach": (now, now + 101),
+    "earlier times": (0, now),
+    "later times": (now + 101, 10_000),
     "durations": (10_000, 11_000),
     "notes and REST": (11_000, 27_513),
     "controls": (27_513, 55_025),
     "special tokens": (55_025, 55_028),
 }
 for kind, (low, high) in KINDS.items():
-    print(f"{kind:18s} {float(raw[low:high].sum()):7.2%}")
+    print(f"{kind:15s} {float(raw[low:high].sum()):7.2%}")
 
 # %% [markdown]
 # Look at the controls. In training, the model had to foretell *all* tokens, controls too. So it says honestly: the next
@@ -224,16 +227,17 @@ for kind, (low, high) in KINDS.items():
 #
 # A [logit mask](glossary.md#logit-mask) takes away what must not come. What is left is scaled up to a sum of 1. There
 # are four rules: **slots** (time, duration, note in turn), **specials** (no control, no special token), **time** (never
-# back), **instruments** (no more than a MIDI file has room for).
+# back, nor more than a second ahead), **instruments** (no more than a MIDI file has room for).
 
 # %% [markdown] exercise="slot_range" part="card"
 # #### Exercise: Which tokens may come?
 #
 # ●●○○○ difficulty 2 of 5 · about 5 minutes
 #
-# Write the first three rules. `now` is the time of the last event, in ticks: the next one begins then or later. Times
-# are 0 to 9,999, durations 10,000 to 10,999, notes 11,000 to 27,511. REST, 27,512, stands in the note's place. Return
-# the first token that may come and the one *behind* the last.
+# Write the first three rules. `now` is the time of the last event, in ticks: the next one begins then or up to 100
+# ticks later, for a longer silence is written with rests. Times are 0 to 9,999, durations 10,000 to 10,999, notes
+# 11,000 to 27,511. REST, 27,512, stands in the note's place. Return the first token that may come and the one *behind*
+# the last.
 
 
 # %% tags=["exercise"] exercise="slot_range"
@@ -248,7 +252,8 @@ slot_range = check("slot_range", slot_range)
 # <details>
 # <summary>Hint</summary>
 #
-# Only one of the three slots looks at `now`. Two notes of a chord begin at the same tick.
+# Only one of the three slots looks at `now`. Two notes of a chord begin at the same tick. `min` keeps the last second
+# within the 10,000 times.
 #
 # </details>
 #
@@ -259,13 +264,13 @@ slot_range = check("slot_range", slot_range)
 # def slot_range(slot, now):
 #     """First token that may come in a slot (0 time, 1 duration, 2 note), and the one behind the last; now in ticks."""
 #     if slot == 0:
-#         return now, 10_000
+#         return now, min(now + 101, 10_000)
 #     if slot == 1:
 #         return 10_000, 11_000
 #     return 11_000, 27_513
 # ```
 #
-# Each slot has its own range, time never runs back, and controls and special tokens lie above.
+# Each slot has its own range, time never runs back nor leaps, and controls and special tokens lie above.
 #
 # </details>
 
@@ -279,12 +284,12 @@ for slot, name in enumerate(("time", "duration", "note")):
     print(f"{name:8s} yours {slot_range(slot, 400)}, the library's {allowed(slot, 400)[0]}, {size(allowed(slot, 400))}")
 
 # %% [markdown]
-# Apply them one at a time to the six kinds above. The dot means: taken away.
+# Apply them one at a time to the kinds above. The dot means: taken away.
 
 # %%
-steps = {"no rule": [], "slots": KINDS.keys() - {"times from now on", "times before now", "controls", "special tokens"}}
+steps = {"no rule": [], "slots": ["durations", "notes and REST"]}
 steps["+ specials"] = [*steps["slots"], "controls", "special tokens"]
-steps["+ time"] = [*steps["+ specials"], "times before now"]
+steps["+ time"] = [*steps["+ specials"], "earlier times", "later times"]
 print(" " * 11 + "  ".join(KINDS))
 for name, gone in steps.items():
     mass = {kind: 0.0 if kind in gone else float(raw[low:high].sum()) for kind, (low, high) in KINDS.items()}
@@ -515,10 +520,15 @@ def on(slot, low, high):
     return float(odds[3 * places + slot, low:high].sum(1).mean())
 
 
+def out_of_reach(odds, now):
+    """Probability of the times before `now` and of those more than a second later."""
+    return odds[:now].sum() + odds[now + 101 : 10_000].sum()
+
+
 forbidden = {
     "slots": [on(s, 0, 27_513) - on(s, *SLOT[s]) for s in range(3)],
     "specials": [on(s, 27_513, 55_028) for s in range(3)],
-    "time": [float(np.mean([odds[3 * i, : clock[i - 1]].sum() for i in places])), 0.0, 0.0],
+    "time": [float(np.mean([out_of_reach(odds[3 * i], clock[i - 1]) for i in places])), 0.0, 0.0],
 }
 print("forbidden by    time   duration  note")
 for rule, masses in forbidden.items():
@@ -548,8 +558,10 @@ from course_utils.synth.play import play
 
 
 def heard(events, seconds=SECONDS):
+    """The end of the prompt and what follows, 3.5 to 7.5 s; softer where so many notes sound that it would hurt."""
     sound = play(to_pretty_midi(token_lists.clip(events, 0, 100 * seconds - 1)), seconds=seconds)
-    return sound[154_350:330_750]  # 3.5 to 7.5 s: the end of the prompt, and what follows
+    sound = sound[154_350:330_750]
+    return sound * min(1.0, 0.1 / max(float(np.sqrt(np.mean(sound**2))), 1e-6))
 
 
 first_of = {name: runs[0] for name, runs in tried.items()}
@@ -719,16 +731,26 @@ roll(songs[1], made[songs[1].name]["without"], "The jig: made without it")
 roll(songs[1], made[songs[1].name]["wrong"], "The jig: made with another song's melody")
 
 # %% [markdown]
-# And a minuet:
+# And a minuet, without labels. In all three you hear its melody; the model was told it in one of them only. **Listen,
+# and write down which**, before you run the next cell.
 
 # %%
-roll(songs[2], made[songs[2].name]["with"], "The minuet: made with the melody")
+minuet, told_of = songs[2], ("wrong", "with", "without")
+clips_player(
+    [
+        (letter, heard(token_lists.combine(made[minuet.name][name].events, as_controls(minuet.melody))))
+        for letter, name in zip("abc", told_of, strict=True)
+    ],
+    title="A minuet: which accompaniment knew the melody?",
+    source="course AMT, seed 0",
+    spectrogram=False,
+    packing="mp3",
+    budget=185_000,
+)
 
 # %%
-roll(songs[2], made[songs[2].name]["without"], "The minuet: made without it")
-
-# %%
-roll(songs[2], made[songs[2].name]["wrong"], "The minuet: made with another song's melody")
+for letter, name in zip("abc", told_of, strict=True):
+    print(letter, name, f"{len(made[minuet.name][name].new)} new events")
 
 # %% [markdown]
 # Ears first, then numbers. The composer of these songs has told us its chords. So count: for how much of their time do
@@ -750,7 +772,7 @@ for name, (chord, key, seconds, _) in totals.items():
 # %% [markdown]
 # Three songs with one seed each are not a proof: draw again with another seed, and the lines may change places. A
 # sharper question needs no dice. How many bits does the composer's *own* accompaniment cost, event by event, when the
-# model is told the melody, nothing, or a wrong one? Six songs that it has never seen, the same events each time:
+# model is told the melody, nothing, or a wrong one? Twelve songs that it has never seen, the same events each time:
 
 # %%
 from course_utils.amt.accompany import cut
@@ -768,9 +790,9 @@ def bits(song, melody, seconds=12, delta=5.0):
 
 
 # %%
-six = [*songs, *(excerpt(song_piece(seed)) for seed in (4, 6, 9))]
+twelve = [*songs, *(excerpt(song_piece(seed)) for seed in (1, 3, 4, 5, 6, 8, 9, 10, 11))]
 costs = []
-for song, wrong in zip(six, wrong_melodies(six), strict=True):
+for song, wrong in zip(twelve, wrong_melodies(twelve), strict=True):
     three = [bits(song, melody) for melody in (song.melody, song.melody[:0], wrong)]
     costs.append([found[: min(map(len, three))].mean() for found in three])
 costs = np.array(costs)  # [songs, 3]
@@ -780,12 +802,44 @@ for name, column in zip(("right melody", "none", "wrong melody"), costs.T, stric
 # %%
 for label, difference in (("none - right", costs[:, 1] - costs[:, 0]), ("wrong - none", costs[:, 2] - costs[:, 1])):
     error = difference.std(ddof=1) / math.sqrt(len(difference))
-    print(f"{label}: {difference.mean():+.2f} ± {error:.2f} bits, above zero in {(difference > 0).sum()} of 6 songs")
+    print(f"{label}: {difference.mean():+.2f} ± {error:.2f} bits, above zero in {(difference > 0).sum()} of 12 songs")
 
 # %% [markdown]
-# A difference of more than twice its error is one that six songs can show. What does the first line say: does the right
-# melody help? And the second: does a wrong one mislead? The model's card, `data/models/amt-course`, asks the same of
-# many more songs.
+# Who in the band listens? Split the difference by instrument, for the ballad, in which a second voice goes with the
+# melody, a third or a sixth below it:
+
+# %%
+told_it, alone = bits(ballad, ballad.melody), bits(ballad, ballad.melody[:0])
+events = token_lists.pad(cut(ballad.accompaniment, 0, 12), 1200)[: min(len(told_it), len(alone))]
+for number, count in token_lists.instruments(events).items():
+    played = token_lists.instrument_of(events) == number
+    without, with_it = alone[: len(events)][played].mean(), told_it[: len(events)][played].mean()
+    print(f"{instrument_name(number):24s} {count:3d} events, {without:5.2f} bits each without, {with_it:5.2f} with")
+
+# %% [markdown]
+# The second voice is the trumpet. With the melody in view its notes could be the cheapest of all: each begins with a
+# note of the melody, and lies below it. Are they?
+#
+# A difference of more than twice its error is one that twelve songs can show. So what do the two lines say: does the
+# right melody help? Does a wrong one mislead? The model's card asks the same of forty songs, and gives intervals that
+# hold the true difference 95 times in a hundred:
+
+# %%
+import json
+
+card = json.loads((data_folder() / "models" / "amt-course" / "card.json").read_text(encoding="utf-8"))
+for pair, found in card["melody"]["differences"].items():
+    print(f"{pair:23s} {found['mean']:+.2f} bits ({found['low']:+.2f} to {found['high']:+.2f})")
+for point, met in card["floor"].items():
+    if "melody" in point:
+        print("yes:" if met else "no: ", point)
+
+# %% [markdown]
+# Read it as it stands. An interval on both sides of zero means: not shown. This model hears *that* a melody does not
+# belong, but hardly uses the one that does. Why should that be hard? To follow a melody, the network must find, among
+# some hundred tokens, the control that begins at the very time of the event, and copy from it. Nothing but practice
+# teaches it to look there. The course's model had two hours on two cores, and some 20 hours of music. The one of the
+# listening test in section 12 learned from 8,943 h<!-- fact: AMT_HOURS -->.
 #
 # ## 9. Fill a gap, go on, look ahead
 #
@@ -826,7 +880,7 @@ print("all that lay outside the gap is still there:", kept)
 
 # %%
 for delta in (0, 1, 2.5, 5, 10):
-    found = [bits(song, song.melody, delta=delta) for song in six[:4]]
+    found = [bits(song, song.melody, delta=delta) for song in twelve[:6]]
     print(f"delta {delta:4} s: {np.mean([f[:60].mean() for f in found]):.2f} bits an event")
 
 # %% [markdown]
@@ -861,9 +915,9 @@ print("readings of the whole context:", with_.readings, "with the cache,", witho
 # %%
 from course_utils.amt.window import room_in, slide_effect
 
-whole = song_piece(4).triples
+whole = song_piece(9).triples
 room = room_in(model.config.context)
-for effect in slide_effect(model, whole, (room - room // 3, 100, 20), places=(400, 520, 640, 760)):
+for effect in slide_effect(model, whole, (room - room // 3 + 1, 100, 20), places=range(400, 800, 40)):
     change = effect.surprise - effect.surprise_full
     print(f"{effect.kept:3d} events seen: odds differ by {effect.divergence:.3f} bits, the real event by {change:+.3f}")
 
