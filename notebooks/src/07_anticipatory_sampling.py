@@ -1127,7 +1127,7 @@ melody_controls = check("melody_controls", melody_controls)
 # sings most.
 
 # %%
-from course_utils.amt.accompany import choose_melody, parts_of
+from course_utils.amt.accompany import choose_melody, joined, parts_of
 
 my_file = None
 path = my_file or data_folder() / "midi" / "freedoom" / "fd12_freedoom1_D_E1M4.mid"
@@ -1138,12 +1138,14 @@ mine = melody_controls(tune.events, tune.instrument, begins, SECONDS)
 print(f"melody: {tune.label}, {len(mine)} notes from {begins:g} s on")
 
 # %%
-alone = generate(model, 0, SECONDS, None, mine, seed=0, max_events=100)
+others = joined([part for part in parts if part.number != tune.number])
+given = cut(others, begins, 3, empty=True)
+alone = generate(model, 3, SECONDS, given, mine, seed=0, max_events=150)
 drawn(np.concatenate([mine, alone.events]), "Your melody, accompanied")
 
 # %% [markdown]
-# No prompt this time: the model chose the instruments too. Not to your taste? Another seed is another band. Or give it
-# a prompt, as in the first player: three seconds tell it who plays.
+# The first three seconds of the other parts are the prompt: they tell the model who plays. Not to your taste? Try
+# another seed. Or leave the prompt away, `given[:0]` from 0 s on: then the model chooses its band too.
 #
 # ## What you can do now
 #
