@@ -683,12 +683,13 @@ clips_player(
 from course_utils.show import live
 
 
-def with_p(p, seed):
-    run = accompanied(ballad, ballad.melody, seed=seed, top_p=p, max_events=60)
-    return clips_player([(f"p = {p}, seed {seed}", heard(run.events))], title="Your p", packing="mp3", budget=120_000)
+def with_p(percent, seed):
+    run = accompanied(ballad, ballad.melody, seed=seed, top_p=percent / 100, max_events=60)
+    name = f"p = {percent / 100}, seed {seed}"
+    return clips_player([(name, heard(run.events))], title="Your p", packing="mp3", budget=120_000)
 
 
-live(with_p, p=(0.3, 1.0, 0.95), seed=(0, 9, 1))
+live(with_p, percent=(30, 100, 95), seed=(0, 9, 1))
 
 # %% [markdown]
 # ## 8. With, without, and with a wrong melody
