@@ -536,7 +536,8 @@ for rule, masses in forbidden.items():
 
 # %% [markdown]
 # **Predict** from this table: which rule will be missed most when it is switched off, and which hardly? Then count,
-# over three seeds, at most fifty events each. The nucleus is wide open (p = 1), so that what is unlikely may come.
+# over three seeds, at most fifty events each. The nucleus is wide open (p = 1), so that what is unlikely may come. (The
+# sounds are turned down where very many notes sound at once.)
 
 # %%
 from course_utils.amt.rules import Rules
@@ -736,7 +737,7 @@ roll(songs[1], made[songs[1].name]["wrong"], "The jig: made with another song's 
 # and write down which**, before you run the next cell.
 
 # %%
-minuet, told_of = songs[2], ("wrong", "with", "without")
+minuet, told_of = songs[2], np.random.default_rng(12).permutation(["with", "without", "wrong"])
 clips_player(
     [
         (letter, heard(token_lists.combine(made[minuet.name][name].events, as_controls(minuet.melody))))
