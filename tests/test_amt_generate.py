@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import shutil
 from functools import cache
 from typing import Any
 
@@ -14,6 +16,7 @@ from hypothesis import strategies as st
 from course_utils.amt import token_lists, vocab
 from course_utils.amt.generate import Generated, GenerateError, Settings, generate, generate_ar
 from course_utils.amt.interleave import anticipate
+from course_utils.amt.load import compile_steps
 from course_utils.amt.network import AMT, AMTConfig, Cache
 from course_utils.amt.rules import ALL, Rules
 from course_utils.amt.vocab import Triples, as_controls, as_triples, onsets
@@ -156,6 +159,29 @@ def test_instruments_of_controls_still_to_come_count_for_the_limit() -> None:
     made = sample(1, 3, prompt, melody, max_events=40)
     heard = {*token_lists.instruments(made.new)}
     assert heard <= {*range(10), *range(20, 25), vocab.DRUMS}
+
+
+# --- compiled ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs a C++ compiler")
+def test_compiled_steps_find_the_same_up_to_rounding() -> None:
+    compiled = compile_steps(copy.deepcopy(model()))
+    tokens = torch.randint(0, vocab.VOCAB_SIZE, (1, 24), generator=torch.Generator().manual_seed(0))
+    with torch.inference_mode():
+        caches = [network.cache() for network in (model(), compiled)]
+        for part in (tokens[:, :20], *tokens[:, 20:].split(1, dim=1)):
+            one, other = (network.hidden(part, c) for network, c in zip((model(), compiled), caches, strict=True))
+            torch.testing.assert_close(one, other, atol=1e-4, rtol=1e-4)
+    one, other = (generate(network, 0, 1, seed=1) for network in (model(), compiled))
+    np.testing.assert_array_equal(one.events, other.events)
+
+
+def test_compiling_without_a_compiler_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CXX", "no-such-compiler")
+    with pytest.raises(RuntimeError, match="no-such-compiler: install it"):
+        compile_steps(copy.deepcopy(model()))
 
 
 # --- rules off, limits, interrupts ------------------------------------------------------------------------------------

@@ -23,3 +23,8 @@ def test_without_a_kernel_it_says_what_is_missing():
 def test_a_start_outside_the_range_is_refused():
     with pytest.raises(ValueError, match="bits starts at 0, outside 1 to 16"):
         live(lambda bits: bits, bits=(1, 16, 0))
+
+
+def test_fractions_are_refused():
+    with pytest.raises(TypeError, match="p has to move in whole numbers, not 0.3 to 1 from 0.9: count in percent"):
+        live(lambda p: p, p=(0.3, 1, 0.9))

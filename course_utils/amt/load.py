@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
 from course_utils import zoo
 from course_utils.amt.checkpoint import (
@@ -19,7 +23,7 @@ from course_utils.amt.checkpoint import (
     read_folder,
     read_weights,
 )
-from course_utils.amt.network import AMT
+from course_utils.amt.network import AMT, Cache
 from course_utils.paths import cache_folder
 
 COURSE_MODEL = "amt-course"  # in the zoo and in data/models
@@ -36,18 +40,55 @@ RELEASED = {  # the released models and how many bytes the file of weights has, 
 }
 
 
-def load_amt(name: str | Path = "course", device: str | torch.device = "cpu", dtype: torch.dtype | None = None) -> AMT:
+def load_amt(
+    name: str | Path = "course",
+    device: str | torch.device = "cpu",
+    dtype: torch.dtype | None = None,
+    compiled: bool = False,
+) -> AMT:
     """A network ready to sample from, in eval mode, by name.
 
     name: "course" (trained by this project, offline), a released model such as "music-small-800k" (fetched once, then
     offline; Apache-2.0), or the path of a folder with config.json and weights in Hugging Face's layout. dtype:
-    float32 on a CPU, bfloat16 on a GPU unless it is named; sampling is float32 in any case.
+    float32 on a CPU, bfloat16 on a GPU unless it is named; sampling is float32 in any case. compiled: see
+    `compile_steps`.
     Raises ZooError for an unknown name, or weights that cannot be had or are damaged; CheckpointError for a folder
     that holds something else, such as a network for other tokens.
     """
     network = _by_name(name)
     dtype = dtype or (torch.bfloat16 if torch.device(device).type == "cuda" else torch.float32)
-    return network.to(device, dtype)
+    network = network.to(device, dtype)
+    return compile_steps(network) if compiled else network
+
+
+def compile_steps(network: AMT) -> AMT:
+    """The same network, whose steps of one token torch.compile turns into code of its own at the first of them.
+
+    Results are the same up to rounding. It is meant for GPUs: with the course model's sizes a CPU takes a minute or
+    two to compile, and three times as long for every step.
+    Raises RuntimeError where a CPU's network cannot be compiled for want of a C++ compiler.
+    """
+    compiler = os.environ.get("CXX") or {"darwin": "clang++", "win32": "cl"}.get(sys.platform, "g++")
+    if network.device.type == "cpu" and shutil.which(compiler) is None:
+        raise RuntimeError(
+            f"torch.compile needs a C++ compiler, and there is no {compiler}: install it, name another one in the "
+            "environment variable CXX, or do without compiling"
+        )
+    plain, empty, step = network.hidden, network.cache, torch.compile(network.hidden, dynamic=True)
+
+    # Inference mode, in which music is sampled, is not for torch.compile: its tensors may not be changed outside.
+    def cache(batch: int = 1) -> Cache:
+        with torch.inference_mode(False):
+            return empty(batch)
+
+    def hidden(tokens: Tensor, cache: Cache | None = None) -> Tensor:
+        if cache is None or cache.length == 0 or tokens.shape[1] > 1:
+            return plain(tokens, cache)
+        with torch.inference_mode(False), torch.no_grad():
+            return step(tokens.clone(), cache)
+
+    network.cache, network.hidden = cache, hidden  # type: ignore[method-assign]
+    return network
 
 
 def _by_name(name: str | Path) -> AMT:

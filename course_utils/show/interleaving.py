@@ -63,7 +63,7 @@ class Interleaving(Player):
     def count(self) -> str:
         """Events, rests and controls in numbers."""
         rests = int(vocab.is_rest(self.events).sum())
-        told = f"{len(self.events) - rests} events, {rests} rests, {len(self.controls)} controls"
+        told = f"{len(self.events) - rests} events, {f'{rests} rests, ' if rests else ''}{len(self.controls)} controls"
         return f"{told} \u00b7 {3 * (len(self.events) + len(self.controls)):,} tokens"
 
     @property

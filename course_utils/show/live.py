@@ -27,11 +27,17 @@ class Live:
 def live(make: Callable[..., Any], **ranges: tuple[int, int, int]) -> Live:
     """Sliders of whole numbers, each as (lowest, highest, first value); `make(**values)` returns what is shown below.
 
-    `make` runs when a slider is let go, not on the way. ValueError: a first value outside its range.
+    `make` runs when a slider is let go, not on the way. Raises TypeError for a number that is not whole, ValueError for
+    a first value outside its range.
     """
     import ipywidgets
 
     for name, (low, high, value) in ranges.items():
+        if not all(isinstance(number, int) for number in (low, high, value)):
+            raise TypeError(
+                f"{name} has to move in whole numbers, not {low} to {high} from {value}: count in percent, say, and "
+                "divide in the function"
+            )
         if not low <= value <= high:
             raise ValueError(f"{name} starts at {value}, outside {low} to {high}")
     sliders = {

@@ -10,7 +10,7 @@ import copy
 import json
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -27,12 +27,14 @@ class Pace:
     """How fast to learn and for how long; stored in checkpoints and in the model card.
 
     The learning rate rises over `warmup` steps, stays, and falls in a straight line to 0 over the last `cooldown`
-    share of `steps`: so a run can be made longer before it has begun to fall.
+    share of `steps`: so a run can be made longer before it has begun to fall. matrix_rate: that of the matrices which
+    Muon teaches (`Run.matrices`), in place of AdamW; 0: none.
     """
 
     seed: int = 0
     steps: int = 1000
     rate: float = 1.5e-3
+    matrix_rate: float = 0.0
     warmup: int = 100
     cooldown: float = 0.3
     weight_decay: float = 0.02
@@ -75,17 +77,15 @@ class Run(ABC):
         self.fork_at = fork_at
         self.accelerator = Accelerator(mixed_precision="bf16")
         self.average = copy.deepcopy(network).eval().requires_grad_(False)
-        optimizer = torch.optim.AdamW(
-            network.parameters(), lr=recipe.rate, betas=(0.9, 0.98), weight_decay=recipe.weight_decay, fused=True
-        )
+        optimizers = self.teachers(network)
         self.step, self.forked = 0, 0
         folder.mkdir(parents=True, exist_ok=True)
         if (folder / "last.pt").exists():
-            self.resume(folder / "last.pt", optimizer)
+            self.resume(folder / "last.pt", optimizers)
         elif start_from is not None:
-            self.resume(start_from, optimizer)
+            self.resume(start_from, optimizers)
             self.forked = self.step
-        self.model, self.optimizer = self.accelerator.prepare(loss, optimizer)
+        self.model, *self.optimizers = self.accelerator.prepare(loss, *optimizers)
         self.average.to(self.accelerator.device)
 
     @abstractmethod
@@ -96,18 +96,36 @@ class Run(ABC):
     def measure(self) -> list[float]:
         """The averaged network's figures in bits on held-out music."""
 
+    def matrices(self, network: nn.Module) -> list[nn.Parameter]:
+        """Those [out, in] that Muon is to teach: none, unless a subclass names some."""
+        return []
+
+    def teachers(self, network: nn.Module) -> list[torch.optim.Optimizer]:
+        """The optimizers of all parameters: AdamW, and Muon where there are matrices for it (Jordan et al. 2024)."""
+        recipe = self.recipe
+        matrices = self.matrices(network) if recipe.matrix_rate else []
+        apart = {id(matrix) for matrix in matrices}
+        others = [parameter for parameter in network.parameters() if id(parameter) not in apart]
+        adam = torch.optim.AdamW(
+            others, lr=recipe.rate, betas=(0.9, 0.98), weight_decay=recipe.weight_decay, fused=True
+        )
+        if not matrices:
+            return [adam]
+        return [adam, torch.optim.Muon(matrices, lr=recipe.matrix_rate, weight_decay=recipe.weight_decay)]
+
     def fits(self, config: dict[str, Any]) -> bool:
         """Whether a checkpoint's network is of this run's sizes."""
         return config == self.config
 
-    def resume(self, last: Path, optimizer: torch.optim.Optimizer) -> None:
+    def resume(self, last: Path, optimizers: Sequence[torch.optim.Optimizer]) -> None:
         """Take everything from a checkpoint."""
         state = torch.load(last, map_location="cpu", weights_only=True)
         if not self.fits(state["network_config"]):
             raise ValueError(f"{last} holds a network of other sizes: name another folder, or remove it")
         self.network.load_state_dict(state["network"])
         self.average.load_state_dict(state["average"])
-        optimizer.load_state_dict(state["optimizer"])
+        for optimizer, was in zip(optimizers, state["optimizers"], strict=True):
+            optimizer.load_state_dict(was)
         self.step, self.forked = state["step"], state["forked"]
 
     def advance(self) -> float:
@@ -116,14 +134,17 @@ class Run(ABC):
         chance = np.random.default_rng([recipe.seed, self.step, accelerator.process_index])
         batch = self.draw(chance)
         torch.manual_seed(int(chance.integers(2**63)))  # for dropout
-        for group in self.optimizer.param_groups:
-            group["lr"] = recipe.learning_rate(self.step)
+        share = recipe.learning_rate(self.step) / recipe.rate
+        for optimizer, rate in zip(self.optimizers, (recipe.rate, recipe.matrix_rate), strict=False):
+            for group in optimizer.param_groups:
+                group["lr"] = share * rate
         with accelerator.autocast():
             loss = self.model(*(tensor.to(accelerator.device) for tensor in batch))
-        self.optimizer.zero_grad()
+        self.network.zero_grad()
         accelerator.backward(loss)
         accelerator.clip_grad_norm_(self.model.parameters(), 1.0)
-        self.optimizer.step()
+        for optimizer in self.optimizers:
+            optimizer.step()
         self.step += 1
         self.average_in()
         return float(loss.detach())
@@ -141,7 +162,7 @@ class Run(ABC):
         state = {"network_config": self.config, "step": self.step, "forked": self.forked}
         told = {"recipe": json.dumps(asdict(self.recipe)), **self.told}
         _save(self.folder / "ema.pt", {**state, **told, "network": self.average.state_dict(), "bits": bits})
-        rest = {"average": self.average.state_dict(), "optimizer": self.optimizer.state_dict()}
+        rest = {"average": self.average.state_dict(), "optimizers": [o.state_dict() for o in self.optimizers]}
         _save(self.folder / "last.pt", {**state, "network": self.network.state_dict(), **rest})
         if self.step == self.fork_at:
             _save(self.folder / "fork.pt", {**state, "network": self.network.state_dict(), **rest})

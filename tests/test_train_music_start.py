@@ -1,0 +1,106 @@
+"""The start of the AMT course model: what it knows before any training, and what is kept of it."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from scale_music import CHORDS, MELODY, RECIPE, TINY, piece, started
+
+from course_utils.amt import token_lists
+from course_utils.amt.interleave import anticipate
+from course_utils.amt.network import AMT
+from course_utils.amt.vocab import (
+    ANTICIPATE,
+    AUTOREGRESS,
+    CONTROL_OFFSET,
+    DUR_OFFSET,
+    NOTE_OFFSET,
+    VOCAB_SIZE,
+    as_controls,
+    is_control,
+)
+from course_utils.train.anticipation import MusicTraining, event_bits
+from course_utils.train.music_start import (
+    HEADS,
+    KIND,
+    MEETING,
+    MET,
+    OWN_TIME,
+    POSITION,
+    WIDTH,
+    known_tokens,
+    start_network,
+)
+
+
+def test_what_is_near_looks_alike() -> None:
+    table = known_tokens()
+    likeness = F.normalize(table, dim=1)
+    assert table.shape == (VOCAB_SIZE, 208)
+    assert (likeness[500] @ likeness[:2000].T).argmax() == 500
+    assert likeness[500] @ likeness[502] > likeness[500] @ likeness[540] > likeness[500] @ likeness[1500]
+    note = NOTE_OFFSET + 128 * CHORDS + 60
+    assert likeness[note] @ likeness[note + 12] > likeness[note] @ likeness[note + 6]
+    assert likeness[note] @ likeness[note + CONTROL_OFFSET] > 0.7
+    assert torch.isfinite(table).all()
+
+
+def test_a_new_network_names_times_near_the_last_one() -> None:
+    network = started()
+    rows = piece().triples[:40]
+    tokens = torch.from_numpy(np.concatenate([[AUTOREGRESS], rows.reshape(-1)]))[None]
+    with torch.no_grad():
+        named = network.logits(network.hidden(tokens)[:, 3::3], 0, DUR_OFFSET).argmax(-1)[0].numpy()
+    assert np.abs(named[2:] - rows[2:, 0]).mean() < 60, "by chance some thousands of ticks"
+    assert event_bits(network, tokens) < 30, "chance is 37.3 bits"
+
+
+def test_a_new_network_finds_the_control_that_begins_with_an_event() -> None:
+    network = started()
+    music = piece().triples[:80]
+    sung = token_lists.instrument_of(music) == MELODY
+    rows, _ = anticipate(music[~sung], as_controls(music[sung]))
+    tokens = torch.from_numpy(np.concatenate([[ANTICIPATE], rows.reshape(-1)]))[None]
+    with torch.no_grad():
+        x = network.tokens(tokens) + network.positions.weight[: tokens.shape[1]]
+        for block in list(network.blocks)[:2]:
+            x = block(x, None, None)
+    played = ~is_control(rows) & (token_lists.instrument_of(rows) == CHORDS)
+    tune = dict(zip(music[sung, 0].tolist(), (token_lists.pitch_of(music[sung]) % 12).tolist(), strict=True))
+    wanted = [tune[at] for at in rows[played, 0].tolist()]
+    duration_tokens = 2 + 3 * np.flatnonzero(played)  # what stands there decides the note
+    found = x[0, duration_tokens][:, MET][:, :12].argmax(1).tolist()
+    assert np.mean(np.equal(found, wanted)) > 0.9, "by chance a twelfth"
+
+
+def test_the_start_is_for_one_size() -> None:
+    with pytest.raises(ValueError, match="208"):
+        start_network(AMT(dataclasses.replace(TINY, width=96)))
+
+
+def test_the_look_up_is_held_and_the_rest_learns(tmp_path: Path) -> None:
+    recipe = dataclasses.replace(RECIPE, warmup=1, weight_decay=0.0)
+    run = MusicTraining(tmp_path, [piece()], [piece()], recipe)
+    before = {name: tensor.clone() for name, tensor in run.network.state_dict().items()}
+    run.go()
+    after = run.network.state_dict()
+
+    def moved(name: str, *where: slice) -> float:
+        return float((after[name][where] - before[name][where]).abs().max())
+
+    asking = slice(WIDTH // HEADS * MEETING, WIDTH // HEADS * (MEETING + 1))  # the query of the head that looks up
+    held = {
+        "blocks.1.attention.qkv.weight": (asking,),
+        "blocks.0.attention.out.weight": (OWN_TIME,),
+        "tokens.weight": (slice(None), KIND),
+        "positions.weight": (slice(None), POSITION),
+    }
+    for name, where in held.items():
+        assert moved(name, *where) == 0, name
+        assert moved(name) > 1e-3, name
+    assert moved("blocks.1.attention.out.weight", MET) > 1e-3, "what is made of the answer is learned"
