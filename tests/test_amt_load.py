@@ -16,6 +16,7 @@ from course_utils.amt import load
 from course_utils.amt.checkpoint import CheckpointError, to_gpt2, write_folder
 from course_utils.amt.load import RELEASED, fetch, load_amt
 from course_utils.amt.network import AMT, AMTConfig
+from course_utils.amt.vocab import VOCAB_SIZE
 
 TINY = AMTConfig(context=16, width=4, layers=1, heads=1)
 
@@ -111,6 +112,22 @@ def test_both_files_are_fetched_and_looked_into(data: Path, monkeypatch: pytest.
     write_folder(source, network)
     with pytest.raises(zoo.ZooError, match="no file of weights"):
         fetch("music-large-800k")
+
+
+def test_the_shipped_folder_is_read_as_the_released_ones_are() -> None:
+    folder = zoo.weights_path(load.COURSE_MODEL).parent
+    course, by_path = load_amt("course"), load_amt(folder)
+    assert by_path.config == course.config
+    assert same(by_path, course)
+
+
+def test_transformers_gives_the_logits_of_the_shipped_folder() -> None:
+    transformers = pytest.importorskip("transformers")
+    folder = zoo.weights_path(load.COURSE_MODEL).parent
+    theirs = transformers.GPT2LMHeadModel.from_pretrained(folder, torch_dtype=torch.float32).eval()
+    ours, tokens = load_amt(folder), torch.randint(0, VOCAB_SIZE, (2, 40), generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        assert torch.allclose(ours(tokens), theirs(tokens).logits, atol=2e-4)
 
 
 def test_names_and_vocabularies_that_are_refused(tmp_path: Path) -> None:

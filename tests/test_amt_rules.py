@@ -25,7 +25,7 @@ from course_utils.amt.rules import (
     size,
 )
 
-NONE = Rules(False, False, False, False)
+NONE = Rules(False, False, False, False, False)
 spans = st.lists(st.tuples(st.integers(0, 50), st.integers(0, 50)).map(lambda p: (min(p), max(p))), max_size=6)
 
 
@@ -43,7 +43,8 @@ def test_time_does_not_run_back_nor_leap_over_more_than_a_second() -> None:
     assert allowed(TIME, 437) == ((437, 538),)
     assert allowed(TIME, -3) == ((0, 101),)
     assert allowed(TIME, 9_950) == ((9_950, 10_000),)
-    assert allowed(TIME, 437, rules=Rules(time=False)) == ((0, 10_000),)
+    assert allowed(TIME, 437, rules=Rules(time=False)) == ((0, 538),)
+    assert allowed(TIME, 437, rules=Rules(gap=False)) == ((437, 10_000),)
     assert allowed(TIME, 437, compat=True)[0] == (437, 10_000)
     assert allowed(DURATION, 437) == allowed(DURATION)
     assert allowed(TIME, 10_000) == ()
@@ -69,13 +70,13 @@ def test_drums_and_rests_do_not_use_up_the_limit_but_in_the_released_code() -> N
     assert playable(used, compat=True) == frozenset(used)
 
 
-@pytest.mark.parametrize("name", ["slots", "specials", "time", "instruments"])
+@pytest.mark.parametrize("name", ["slots", "specials", "time", "gap", "instruments"])
 def test_each_rule_can_be_switched_off_alone(name: str) -> None:
     off = replace(ALL, **{name: False})
     used = range(MELODIC)
     strict = [size(allowed(slot, 500, used)) for slot in range(3)]
     loose = [size(allowed(slot, 500, used, off)) for slot in range(3)]
-    wider = {"slots": (0, 1, 2), "specials": (0, 1, 2), "time": (0,), "instruments": (2,)}[name]
+    wider = {"slots": (0, 1, 2), "specials": (0, 1, 2), "time": (0,), "gap": (0,), "instruments": (2,)}[name]
     assert [slot for slot in range(3) if loose[slot] > strict[slot]] == list(wider)
 
 
@@ -106,7 +107,7 @@ def test_what_is_allowed_breaks_no_rule(slot: int, floor: int, used: set[int], d
         ((500, 10_010, vocab.REST), ()),
         ((499, 10_010, 11_060), ("time",)),
         ((600, 10_010, 11_060), ()),
-        ((601, 10_010, 11_060), ("time",)),
+        ((601, 10_010, 11_060), ("gap",)),
         ((500, 500, 11_060), ("slots",)),
         ((vocab.REST, 10_010, 11_060), ("slots",)),
         ((27_513 + 500, 37_523, 38_573), ("specials",)),

@@ -92,7 +92,7 @@ def test_javascript_arranges_as_python_does_at_every_delta(material: Any, player
 
     real = (player.events, player.controls)
     short = material.melody_and_rest(4.0)
-    chosen = [(*real, DELTAS, []), (*short, DELTAS, [0.0, 0.5, 5.0])]
+    chosen = [(*real, DELTAS, [5.0]), (*short, DELTAS, [0.0, 0.5, 5.0])]
     chosen += [(*drawn(seed, 30, 12, seed % 2 == 0), DELTAS, [0.0, 0.7, 3.0]) for seed in range(8)]
     chosen += [(*drawn(90, 1, 5), [0.0, 2.0], []), (*drawn(91, 9, 0), [1.0], [])]
     cases = [

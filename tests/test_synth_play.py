@@ -1,5 +1,6 @@
 """The choice of a synthesiser: the course's own by default, FluidSynth only where it is there; never silence."""
 
+import subprocess
 import sys
 import time
 import types
@@ -8,10 +9,10 @@ import numpy as np
 import pretty_midi
 import pytest
 
-from course_utils.amt import Event, to_pretty_midi, to_triples
+from course_utils.amt import Event, to_pretty_midi, to_triples, write_midi
 from course_utils.paths import data_folder
 from course_utils.synth import play as playing
-from course_utils.synth.play import FluidSynthError, play, what_is_said
+from course_utils.synth.play import FluidSynthError, PieceError, play, what_is_said
 from course_utils.synth.render import Renderer, SubstitutionWarning
 from course_utils.synth.soundfont import SoundFontError
 
@@ -117,3 +118,62 @@ def test_a_font_that_is_none_is_refused(tmp_path):
         play(piece((0, 0.3, 60, 0)), font=text)
     with pytest.raises(FileNotFoundError):
         play(piece((0, 0.3, 60, 0)), font=tmp_path / "absent.sf3")
+
+
+def test_a_file_sounds_as_the_piece_in_it(tmp_path):
+    path = tmp_path / "piece.mid"
+    piece((0, 0.3, 60, 0), (0.1, 0.2, 38, 128), (0.2, 0.3, 64, 14)).write(str(path))
+    midi = pretty_midi.PrettyMIDI(str(path))
+    with pytest.warns(SubstitutionWarning, match="program 14"):
+        expected = play(midi)
+    for given in (path, str(path)):
+        with pytest.warns(SubstitutionWarning, match="program 14"):
+            np.testing.assert_array_equal(play(given), expected)
+        assert what_is_said(given) == what_is_said(midi) != []
+    assert np.abs(expected).max() > 1e-3
+
+
+def test_a_file_of_forty_instruments_is_played_whole(tmp_path):
+    path = write_midi(tmp_path / "forty.mid", to_triples(Event(0, 0.2, 60, number) for number in range(40)))
+    assert {track.program for track in playing._piece(path).instruments} == set(range(40))
+
+
+HEADER = b"MThd\0\0\0\6\0\1\0\1\0\x32"
+END = b"MTrk\0\0\0\4\0\xff\x2f\0"
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (b"", "not a MIDI file; it begins with b''"),
+        (b"RIFF1234WAVE", "not a MIDI file; it begins with b'RIFF', not with b'MThd'"),
+        (HEADER[:10], "a damaged MIDI file"),
+        (HEADER + END[:9], "a damaged MIDI file"),
+        (HEADER + END, "holds no notes: there is nothing to play"),
+        (HEADER[:9] + b"\2" + HEADER[10:] + END, "independent songs"),
+        (HEADER[:12] + b"\xe7\x28" + END, "film frames"),
+    ],
+)
+def test_a_file_that_cannot_be_played_says_why(tmp_path, data, message):
+    path = tmp_path / "wrong.mid"
+    path.write_bytes(data)
+    with pytest.raises(PieceError) as raised:
+        play(path)
+    assert message in str(raised.value)
+    assert str(path) in str(raised.value)
+    with pytest.raises(PieceError):
+        what_is_said(path)
+
+
+def test_what_is_no_piece_is_refused(tmp_path):
+    with pytest.raises(FileNotFoundError):
+        play(tmp_path / "absent.mid")
+    with pytest.raises(TypeError, match=r"not ndarray; events \[N, 3\] .* course_utils\.amt\.to_pretty_midi\(events\)"):
+        play(to_triples([Event(0, 0.3, 60, 0)]))
+    with pytest.raises(TypeError, match="not NoneType"):
+        play(None)
+
+
+def test_the_synthesiser_is_imported_without_the_models():
+    text = "import sys, course_utils.synth.play; print([m for m in sys.modules if 'amt' in m or m == 'torch'])"
+    assert subprocess.run([sys.executable, "-c", text], capture_output=True, text=True, check=True).stdout == "[]\n"

@@ -182,17 +182,31 @@ def test_a_note_beyond_the_keys_is_played_in_another_octave(renderer: Renderer):
     assert [Preset(0, 0, "", frozenset({60, 61})).nearest_key(p) for p in (60, 72, 49, 65)] == [60, 60, 61, 61]
 
 
-def test_keys_that_a_kit_lacks_are_named(renderer: Renderer):
-    with pytest.warns(SubstitutionWarning, match=r"Standard has no sound for keys 5, 90: they stay silent"):
-        out = renderer.mono(piece((0, 0.1, 5), (0.1, 0.2, 90), (0.2, 0.3, 38), is_drum=True), 0.4)
-    assert first_sound(out[None]) >= round(0.2 * RATE)
+def test_keys_that_a_kit_lacks_are_played_by_the_nearest_and_named(renderer: Renderer):
+    said = r"^Standard has no sound for keys 5, 6, 90: they are played by the nearest keys, 27, 87$"
+    with pytest.warns(SubstitutionWarning, match=said):
+        out = renderer.mono(piece((0, 0.1, 5), (0.1, 0.2, 90), (0.2, 0.3, 6), is_drum=True), 0.4)
+    instead = piece((0, 0.1, 27), (0.1, 0.2, 87), (0.2, 0.3, 27), is_drum=True)
+    np.testing.assert_array_equal(out, renderer.mono(instead, 0.4))
 
 
-def test_keys_read_from_the_font_are_those_that_sound(renderer: Renderer):
+@pytest.mark.parametrize("key", [0, 12, 26, 88, 96, 127])
+def test_no_drum_key_is_silent(renderer: Renderer, key: int):
+    with pytest.warns(SubstitutionWarning, match=f"no sound for keys {key}:"):
+        assert level(renderer.mono(piece((0, 0.05, key), is_drum=True), 0.1)) > 1e-3
+
+
+def test_in_a_kit_the_nearest_key_is_not_an_octave_away():
+    kit = Preset(0, 128, "", frozenset({40, 51}))
+    assert [kit.nearest_key(pitch) for pitch in (39, 40, 45, 46, 52, 64)] == [40, 40, 40, 51, 51, 51]
+
+
+def test_keys_read_from_the_font_are_those_that_sound():
+    renderer = Renderer(FONT)
     kit = next(preset for preset in renderer.presets if preset.bank == 128)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", SubstitutionWarning)
-        loud = {k for k in range(128) if level(renderer.mono(piece((0, 0.05, k), is_drum=True), 0.1)) > 1e-5}
+    # Told that it has all keys, it replaces none.
+    renderer.presets = [preset._replace(keys=frozenset(range(128))) for preset in renderer.presets]
+    loud = {k for k in range(128) if level(renderer.mono(piece((0, 0.05, k), is_drum=True), 0.1)) > 1e-5}
     assert loud == set(kit.keys) == set(range(27, 88))
 
 
@@ -217,6 +231,10 @@ def test_a_font_without_drums_or_melody_is_refused_not_silent():
         choose_preset(0, True, [Preset(0, 0, "Piano")])
     with pytest.raises(SoundFontError, match="no melodic preset"):
         choose_preset(0, False, [Preset(0, 128, "Standard")])
+    with pytest.raises(SoundFontError, match="no drum kit"):
+        choose_preset(0, True, [Preset(0, 128, "Empty", frozenset())])
+    heard = Preset(8, 128, "Heard")
+    assert choose_preset(0, True, [Preset(0, 128, "Empty", frozenset()), heard])[0] == heard
 
 
 def test_bad_fonts(tmp_path: Path):

@@ -28,6 +28,7 @@ from course_utils.amt.vocab import (
     is_rest,
     is_separator,
 )
+from course_utils.train import anticipation
 from course_utils.train.anticipation import (
     MusicRecipe,
     MusicTraining,
@@ -36,7 +37,9 @@ from course_utils.train.anticipation import (
     draw_copy,
     draw_sequence,
     exercise,
+    shares_of,
     slot_nats,
+    thinned,
 )
 from course_utils.train.music import Piece
 
@@ -93,11 +96,22 @@ def test_a_doubling_follows_the_melody_on_an_instrument_of_its_own() -> None:
     assert len(doubled(music, 5, chance)) == len(music), "an instrument that is silent here cannot be doubled"
 
 
+def test_a_thinned_band_keeps_the_melody_and_some_of_the_others() -> None:
+    chance, music = np.random.default_rng(7), piece().triples
+    found = {frozenset(token_lists.instruments(thinned(music, MELODY, chance))) for _ in range(30)}
+    assert found == {frozenset({MELODY, *others}) for others in ([CHORDS], [DRUMS], [CHORDS, DRUMS])}
+    rows = thinned(music, MELODY, chance)
+    kept = np.isin(token_lists.instrument_of(music), list(token_lists.instruments(rows)))
+    np.testing.assert_array_equal(rows, music[kept])
+    alone = music[token_lists.instrument_of(music) == MELODY]
+    np.testing.assert_array_equal(thinned(alone, MELODY, chance), alone)
+
+
 def test_doublings_are_as_many_as_the_recipe_says() -> None:
     chance = np.random.default_rng(6)
 
     def parts(share: float) -> list[int]:
-        recipe = dataclasses.replace(RECIPE, melody_share=1.0, doubled=share)
+        recipe = dataclasses.replace(RECIPE, melody_share=1.0, doubled=share, thinned=0.0)
         drawn = [draw_copy(piece(), "instrument", chance, recipe, 100) for _ in range(40)]
         return [len(token_lists.instruments(rows[~is_control(rows) & ~is_separator(rows)])) for rows in drawn]
 
@@ -107,7 +121,7 @@ def test_doublings_are_as_many_as_the_recipe_says() -> None:
 
 
 def test_the_first_steps_have_nothing_but_melodies_and_their_doublings(tmp_path: Path) -> None:
-    recipe = dataclasses.replace(RECIPE, exercises=2, long_share=0.0)
+    recipe = dataclasses.replace(RECIPE, exercises=2, exercise_share=0.0, long_share=0.0)
     run = MusicTraining(tmp_path, [piece(), piece(melody=None)], [piece()], recipe)
     instruments = []
     for run.step in range(3):
@@ -131,6 +145,25 @@ def test_a_piece_that_ends_is_followed_by_another_after_a_separator() -> None:
     assert (rows[cuts] == SEPARATOR).all()
     after = rows[cuts[0] + 1 :]
     assert after[0, 0] <= 100, "times after a separator count from the piece that follows it"
+
+
+def test_shares_counted_once_change_nothing_that_is_drawn() -> None:
+    pieces = [piece(seconds=12), piece(seconds=36, melody=None)]
+    shares = shares_of(pieces)
+    assert shares.tolist() == [0.25, 0.75]
+    one, other = np.random.default_rng(8), np.random.default_rng(8)
+    for _ in range(10):
+        apart, at_once = draw_sequence(pieces, one, RECIPE), draw_sequence(pieces, other, RECIPE, shares=shares)
+        assert torch.equal(apart, at_once)
+    assert one.random() == other.random()
+
+
+def test_pieces_too_slow_for_any_sequence_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(anticipation, "DRAWS", 5)
+    slow = piece().triples.copy()
+    slow[:, 0] *= 50
+    with pytest.raises(ValueError, match="5 times in a row, 341 rows of these 1 pieces lasted 100 s or more"):
+        draw_sequence([Piece("slow", slow, None, None, "train")], np.random.default_rng(0), RECIPE)
 
 
 def test_gaps_hold_rests() -> None:

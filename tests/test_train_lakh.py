@@ -10,17 +10,30 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import dask
 import numpy as np
 import pytest
+import torch
+from scale_music import RECIPE
+from typer.testing import CliRunner
 
 from course_utils.amt.midi import compound_to_events, read_midi, write_midi
 from course_utils.amt.vocab import ANTICIPATE, AUTOREGRESS
 from course_utils.paths import ROOT
-from course_utils.train import lakh
-from course_utils.train.lakh import CorpusError, MidiShards, midi_files, split_of, tokenise
+from course_utils.train import __main__ as commands
+from course_utils.train import anticipation, export, lakh
+from course_utils.train.lakh import (
+    CorpusError,
+    MidiShards,
+    midi_files,
+    shard_pieces,
+    shards_story,
+    split_of,
+    tokenise,
+)
 from course_utils.train.music import by_time
 
 
@@ -149,6 +162,99 @@ def test_a_name_that_is_no_utf8_is_listed(folder, tmp_path):
     report = tokenise(folder, tmp_path / "out", say=lambda _: None)
     assert report["outcomes"]["broken"] == 4
     assert "bad\\udcff.mid" in (tmp_path / "out" / "left_out.tsv").read_text()
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory) -> Path:
+    """Shards of forty pieces: some on every side."""
+    folder, out = (tmp_path_factory.mktemp(name) for name in ("midi", "shards"))
+    for seed in range(40):
+        write_piece(folder / f"{seed:02d}.mid", seed=seed)
+    with dask.config.set(scheduler="synchronous"):
+        report = tokenise(folder, out, files_a_shard=15, say=lambda _: None)
+    assert min(report["pieces"].values()) > 0
+    return out
+
+
+def test_the_pieces_to_train_on_are_the_shards_and_stay_on_the_disk(corpus):
+    for split, side in (("train", "train"), ("validation", "held out")):
+        made, expected = shard_pieces([corpus], split), list(MidiShards(corpus).pieces(split))
+        assert len(made) == len(expected)
+        for piece, events in zip(made, expected, strict=True):
+            np.testing.assert_array_equal(piece.triples, events)
+            assert piece.triples.dtype == np.int64
+            assert not piece.triples.flags.owndata
+            assert (piece.melody, piece.chords, piece.split) == (None, None, side)
+    (path,) = corpus.glob("train-*.npy")
+    before = path.stat().st_mtime_ns
+    names = [piece.name for piece in shard_pieces([corpus])]
+    assert path.stat().st_mtime_ns == before, "unpacked once"
+    assert names == [o.file for o in MidiShards(corpus).outcomes()]
+    assert [piece.name for piece in shard_pieces([corpus, corpus])] == 2 * names
+    assert shards_story(shard_pieces([corpus])).startswith(
+        f"{len(names)} pieces of a folder of MIDI files, {150 * len(names):,} events ("
+    )
+
+
+def test_a_side_without_pieces_is_refused(folder, tmp_path):
+    for seed in range(4):
+        (folder / f"{seed}" / f"piece{seed}.mid").unlink()
+    for name in ("copy.midi", "deep/er/LOUD.MID"):
+        (folder / name).unlink()
+    tokenise(folder, tmp_path / "out", say=lambda _: None)
+    with pytest.raises(CorpusError, match="no pieces for validation in .*out: tokenise more files"):
+        shard_pieces([tmp_path / "out"], "validation")
+    with pytest.raises(CorpusError, match="no split is called 'dev'"):
+        shard_pieces([tmp_path / "out"], "dev")
+
+
+@pytest.fixture
+def tiny(monkeypatch, tmp_path) -> list[anticipation.MusicTraining]:
+    """The command `amt` with the smallest network; the list gets the runs that it makes."""
+    made = []
+
+    class Seen(anticipation.MusicTraining):
+        def __init__(self, *arguments):
+            super().__init__(*arguments)
+            made.append(self)
+
+    monkeypatch.setattr(commands, "RUNS", tmp_path)
+    monkeypatch.setattr(anticipation, "MusicTraining", Seen)
+    monkeypatch.setattr(anticipation, "MusicRecipe", lambda steps=3: replace(RECIPE, steps=steps, exercises=1))
+    return made
+
+
+def test_the_command_trains_on_the_shards_and_goes_on(corpus, tiny, tmp_path):
+    for stop in (1, 2):
+        done = CliRunner().invoke(commands.app, ["amt", "--shards", str(corpus), "--stop-after", str(stop)])
+        assert done.exit_code == 0, done.output
+    first, second = tiny
+    assert (first.step, second.step) == (1, 3)
+    assert [piece.name for piece in second.pieces] == [o.file for o in MidiShards(corpus).outcomes("train")]
+    assert second.folder == tmp_path / "amt-shards", "not that of the course's own music"
+    state = torch.load(tmp_path / "amt-shards" / "ema.pt", weights_only=True)
+    assert state["step"] == 3
+    assert np.isfinite(state["bits"]).all()
+
+
+def test_the_exported_weights_are_told_what_they_learned_from(corpus, monkeypatch, tmp_path):
+    told = []
+    monkeypatch.setattr(commands, "RUNS", tmp_path)
+    monkeypatch.setattr(export, "export_music", lambda *arguments: told.append(arguments))
+    done = CliRunner().invoke(commands.app, ["export-amt", "--shards", str(corpus)])
+    assert done.exit_code == 0, done.output
+    ((run, data, _, _),) = told
+    assert run == tmp_path / "amt-shards"
+    assert "of a folder of MIDI files" in data
+    assert "training sequences of a full context (341 rows)" in data
+    assert "Freedoom" not in data
+
+
+def test_shards_that_are_not_there_are_told(tiny, tmp_path):
+    done = CliRunner().invoke(commands.app, ["amt", "--shards", str(tmp_path)])
+    assert done.exit_code == 1
+    assert "Error: no finished corpus" in done.output
+    assert not tiny
 
 
 def test_folders_without_music_are_refused(tmp_path):

@@ -48,9 +48,16 @@ from course_utils.train.accompaniments import (
     strangers,
     wrong_melodies,
 )
-from course_utils.train.anticipation import SLOTS
+from course_utils.train.anticipation import SLOTS, MusicRecipe
 from course_utils.train.music import Piece, song_piece
-from course_utils.train.music_card import as_page, judge, music_figures
+from course_utils.train.music_card import (
+    as_page,
+    full_sequences,
+    judge,
+    mixture_story,
+    music_figures,
+    sequences_story,
+)
 from course_utils.train.music_measures import (
     CONTROLS,
     GUESSES,
@@ -430,6 +437,32 @@ def test_the_page_says_what_was_measured() -> None:
     assert f"| wrong | {row['bits']['event']:.2f} ± {row['bits_error']['event']:.2f} |" in page
     assert f"| right | {found['generated']['given']['right']['chord']:.1%}" in page
     assert found["floor"] == judge(found)
+
+
+def test_sequences_of_a_full_context_are_counted_with_rests_and_separators() -> None:
+    dense = Piece("dense", np.array([event(50 * i, 10, 60) for i in range(340)]), None, None, "train")
+    sparse = Piece("sparse", np.array([event(200 * i, 10, 60) for i in range(171)]), None, None, "train")
+    assert full_sequences([dense]) == full_sequences([sparse]) == 1  # 340 + 1 rows; 171 + 170 rests + 1
+    assert full_sequences([dense, sparse]) == 2
+    assert full_sequences([dataclasses.replace(dense, triples=dense.triples[:-1])]) == 0
+    told = "one copy of each piece fills 3 training sequences of a full context (341 rows)"
+    assert sequences_story([dense] * 3) == told
+
+
+def test_the_mixture_is_told_by_the_recipes_own_numbers() -> None:
+    paper = "10% nothing; 10% spans of 5 s; 40% instruments; 40% random notes."
+    assert mixture_story({}).endswith(f"in the paper's mixture: {paper}")
+    recipe = dataclasses.asdict(MusicRecipe(melody_share=0.7, doubled=0.3, thinned=0.2, exercises=1_234))
+    told = mixture_story(recipe)
+    for number in ("70% have the melody", "in 30% of those another", "in 20% of those some", "first 1,234 steps"):
+        assert number in told
+    del recipe["thinned"], recipe["exercises"]
+    assert mixture_story(recipe) == told[: told.index("; in 20%")] + "."
+    assert "of those" not in mixture_story({"melody_share": 0.0, "doubled": 0.5})
+    old = shipped()
+    assert "80% have the melody" in mixture_story(old["training"]["recipe"])
+    told_card = {**old, "mixture": told}
+    assert f"\n- {told}\n" in as_page(told_card)
 
 
 def test_music_of_the_wrong_side_is_refused() -> None:

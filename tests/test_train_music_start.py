@@ -96,11 +96,14 @@ def test_the_look_up_is_held_and_the_rest_learns(tmp_path: Path) -> None:
     asking = slice(WIDTH // HEADS * MEETING, WIDTH // HEADS * (MEETING + 1))  # the query of the head that looks up
     held = {
         "blocks.1.attention.qkv.weight": (asking,),
-        "blocks.0.attention.out.weight": (OWN_TIME,),
+        "blocks.0.feed_forward.out.weight": (OWN_TIME,),
+        "blocks.1.attention.out.weight": (MET,),
         "tokens.weight": (slice(None), KIND),
         "positions.weight": (slice(None), POSITION),
     }
     for name, where in held.items():
         assert moved(name, *where) == 0, name
         assert moved(name) > 1e-3, name
-    assert moved("blocks.1.attention.out.weight", MET) > 1e-3, "what is made of the answer is learned"
+    assert moved("blocks.0.attention.qkv.weight") == 0
+    told = slice(2 * WIDTH + WIDTH // HEADS * MEETING, 2 * WIDTH + WIDTH // HEADS * (MEETING + 1))
+    assert moved("blocks.1.attention.qkv.weight", told) > 1e-3, "what it tells is learned"

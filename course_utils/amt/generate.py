@@ -156,8 +156,9 @@ def generate(
     ends sampling and returns what there is; `stopped` says so.
 
     compat: as the released code: controls in the first 5 ticks are dropped, the prompt is interleaved with 5 s
-    whatever delta is, REST may stand for a time or duration, 15 instruments of any kind are the limit, seconds are cut
-    to ticks, and a window of more than 100 s ends the music. By default none of this is so.
+    whatever delta is, REST may stand for a time or duration, time may leap by more than a second (that it may not is
+    our rule, see `Rules`), 15 instruments of any kind are the limit, seconds are cut to ticks, and a window of more
+    than 100 s ends the music. By default none of this is so.
     Raises GenerateError for lists that are not what they should be, ValueError for impossible settings.
     """
     slide = slide or ("exact" if compat else "block")

@@ -36,13 +36,14 @@ class Rules:
     """Which rules hold.
 
     slots: time, duration, note in turn. specials: never a control, nor a special token. time: never before what was
-    there already, and at most a second after it, for a longer silence is written with rests. instruments: never a 16th
-    besides drums.
+    there already. gap: nor more than a second after it, for a longer silence is written with rests; this rule is ours,
+    neither the paper nor the released code has it. instruments: never a 16th besides drums.
     """
 
     slots: bool = True
     specials: bool = True
     time: bool = True
+    gap: bool = True
     instruments: bool = True
 
 
@@ -66,8 +67,9 @@ def allowed(
     if rules.time and slot == TIME:
         last = vocab.VOCAB_SIZE if compat else vocab.MAX_TIME
         spans = remove(spans, 0, min(max(floor, 0), last))
-        if not compat:  # all that was learned from has an event or a rest each second: beyond are mere leftovers
-            spans = remove(spans, max(floor, 0) + LONGEST_GAP + 1, vocab.MAX_TIME)
+    if rules.gap and slot == TIME and not compat:
+        # All that was learned from has an event or a rest each second: what is left for later times is untrained.
+        spans = remove(spans, max(floor, 0) + LONGEST_GAP + 1, vocab.MAX_TIME)
     if rules.instruments and slot == NOTE:
         spans = _only_instruments(spans, playable(used, compat))
     return spans
@@ -136,8 +138,10 @@ def broken_rules(triple: Iterable[int], floor: int, used: Iterable[int]) -> tupl
         found.append("slots")
     if max(time, duration, note) >= vocab.CONTROL_OFFSET:
         found.append("specials")
-    if time < vocab.DUR_OFFSET and not floor <= time <= max(floor, 0) + LONGEST_GAP:
+    if time < floor:
         found.append("time")
+    if max(floor, 0) + LONGEST_GAP < time < vocab.DUR_OFFSET:
+        found.append("gap")
     can = playable(used)
     if vocab.NOTE_OFFSET <= note < vocab.REST and can is not None:
         instrument = (note - vocab.NOTE_OFFSET) // vocab.MAX_PITCH

@@ -361,7 +361,7 @@ EXERCISES = (
         title="Which tokens may come?",
         difficulty=2,
         minutes=5,
-        prompt="Write the first three rules. `now` is the time of the last event, in ticks: the next one begins then "
+        prompt="Write the first four rules. `now` is the time reached so far, in ticks: the next event begins then "
         "or up to 100 ticks later, for a longer silence is written with rests. Times are 0 to 9,999, durations 10,000 "
         "to 10,999, notes 11,000 to 27,511. REST, 27,512, stands in the note's place. Return the first token that may "
         "come and the one *behind* the last.",
@@ -372,7 +372,7 @@ EXERCISES = (
         why="each slot has its own range, time never runs back nor leaps, and controls and special tokens lie above",
         mistakes=(
             Mistake(_back_in_time, "that lets time run back: times begin at `now`"),
-            Mistake(_leaps, "that lets time leap over more than a second: the last time that may come is now + 100"),
+            Mistake(_leaps, "that leaves out the course's own rule, the gap: the last time that may come is now + 100"),
             Mistake(_no_chords, "with now + 1 there are no chords: several notes may begin at the same tick"),
             Mistake(_no_rest, "REST may come in the note's place: without it the music cannot pause"),
             Mistake(_controls_too, "that lets the model write controls: they are given, stop at 27,513"),

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import importlib
+import io
+import os
 from functools import lru_cache
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 import pretty_midi
@@ -13,6 +16,8 @@ from numpy.typing import NDArray
 from course_utils.paths import data_folder
 from course_utils.synth.render import Renderer, substitutions
 from course_utils.synth.soundfont import read_presets
+
+Playable: TypeAlias = "pretty_midi.PrettyMIDI | str | os.PathLike[str]"  # a piece, or the path of a MIDI file
 
 RELEASE_SECONDS = 1.5  # of decay after the last note
 FLUIDSYNTH_MISSING = (
@@ -26,26 +31,33 @@ class FluidSynthError(RuntimeError):
     """FluidSynth was asked for and is not there, or could not play the piece."""
 
 
+class PieceError(ValueError):
+    """A file that is no MIDI file, is damaged, or holds no music that can be played."""
+
+
 def shipped_font() -> Path:
     """The path of the SoundFont that comes with the course."""
     return data_folder() / "soundfont" / "FluidR3Mono_GM_small.sf3"
 
 
 def play(
-    midi: pretty_midi.PrettyMIDI,
+    midi: Playable,
     rate: int = 44100,
     seconds: float | None = None,
     *,
     fluidsynth: bool = False,
     font: str | Path | None = None,
 ) -> NDArray[np.float32]:
-    """The sound of a piece, mono, float32 [N] at `rate` samples a second; events come through `amt.to_pretty_midi`.
+    """The sound of a piece, mono, float32 [N] at `rate` samples a second.
 
+    midi: the piece, or the path of a MIDI file; events [N, 3] come through `amt.to_pretty_midi`.
     seconds: its exact length, None up to the last note's end and 1.5 s of decay. font: a SoundFont other than the
     shipped one. A program that the font lacks is played by its nearest relative, and a SubstitutionWarning says so.
     fluidsynth: FluidSynth plays instead, through pretty_midi; it scales each piece to full level. Raises
-    FluidSynthError if it is not installed or fails, SoundFontError for a font that cannot be read.
+    FluidSynthError if it is not installed or fails, SoundFontError for a font that cannot be read, PieceError for a
+    file without music, FileNotFoundError for one that is not there, TypeError for anything else.
     """
+    midi = _piece(midi)
     path = shipped_font() if font is None else Path(font)
     if not fluidsynth:
         return loaded(path, rate).mono(midi, seconds, RELEASE_SECONDS)
@@ -62,14 +74,42 @@ def loaded(font: str | Path, rate: int = 44100) -> Renderer:
     return _renderer(Path(font), rate, _stamp(Path(font)))
 
 
-def what_is_said(midi: pretty_midi.PrettyMIDI, font: str | Path | None = None) -> list[str]:
-    """One sentence for each program, kit or key of a piece that another one has to play; empty if there is none."""
-    return substitutions(midi, read_presets(shipped_font() if font is None else font))
+def what_is_said(midi: Playable, font: str | Path | None = None) -> list[str]:
+    """One sentence for each program, kit or key of a piece that another one has to play; empty if there is none.
+
+    midi: as for `play`, and its errors.
+    """
+    return substitutions(_piece(midi), read_presets(shipped_font() if font is None else font))
 
 
 def has_fluidsynth() -> bool:
     """Whether `play(..., fluidsynth=True)` would find its package and its library."""
     return not _missing()
+
+
+def _piece(midi: Playable) -> pretty_midi.PrettyMIDI:
+    """The piece itself, read if a path is given."""
+    if isinstance(midi, pretty_midi.PrettyMIDI):
+        return midi
+    if not isinstance(midi, str | os.PathLike):
+        raise TypeError(
+            f"play takes a PrettyMIDI or the path of a MIDI file, not {type(midi).__name__}; "
+            "events [N, 3] become the first with course_utils.amt.to_pretty_midi(events)"
+        )
+    data = Path(midi).read_bytes()
+    if data[:4] != b"MThd":
+        raise PieceError(f"{midi}: not a MIDI file; it begins with {data[:4]!r}, not with b'MThd'")
+    if data[8:10] == b"\0\2":
+        raise PieceError(f"{midi}: its tracks are independent songs (MIDI type 2); save it as type 0 or 1")
+    if data[12:13] >= b"\x80":
+        raise PieceError(f"{midi}: counts time in film frames, not beats; export it with beats (PPQ)")
+    try:
+        piece = pretty_midi.PrettyMIDI(io.BytesIO(data))
+    except Exception as error:  # the parser raises whatever the damage leads to
+        raise PieceError(f"{midi}: a damaged MIDI file ({type(error).__name__}: {error}); export it anew") from error
+    if not any(track.notes for track in piece.instruments):
+        raise PieceError(f"{midi} holds no notes: there is nothing to play")
+    return piece
 
 
 @lru_cache(maxsize=2)

@@ -29,7 +29,7 @@ OFF, CHANGE, ON = 0, 1, 2  # the order of events that share a sample: a repeated
 
 
 class SubstitutionWarning(UserWarning):
-    """A program or drum kit that the SoundFont lacks is played by a related one."""
+    """A program, drum kit or key that the SoundFont lacks is played by a related one."""
 
 
 class Event(NamedTuple):
@@ -131,7 +131,7 @@ class Renderer:
 def track_events(track: pretty_midi.Instrument, channel: int, rate: int, preset: Preset) -> Iterator[Event]:
     """Yield the events of one track, not in order, with the sustain pedal already turned into later note ends.
 
-    A melodic note outside the preset's keys is played in the nearest octave that sounds.
+    A note outside the preset's keys is played in the nearest octave that sounds, a drum by the nearest key of the kit.
     """
     for index, change in enumerate(track.control_changes):
         if change.number in CONTROLS:
@@ -142,7 +142,7 @@ def track_events(track: pretty_midi.Instrument, channel: int, rate: int, preset:
     ends = sustained_ends(track)
     for note, end in zip(track.notes, ends, strict=True):
         start = round(note.start * rate)
-        key = note.pitch if track.is_drum else preset.nearest_key(note.pitch)
+        key = preset.nearest_key(note.pitch)
         yield Event(start, ON, 0, channel, "on", key, note.velocity)
         yield Event(max(round(end * rate), start + 1), OFF, 0, channel, "off", key, 0)
 
@@ -182,9 +182,14 @@ def substitutions(midi: pretty_midi.PrettyMIDI, presets: list[Preset]) -> list[s
         tracks = [t for t in midi.instruments if (t.is_drum, t.program) == (is_drum, program)]
         absent = sorted({note.pitch for track in tracks for note in track.notes} - preset.keys)
         if absent:
-            fate = "stay silent" if is_drum else "are played in the nearest octave"
-            sentences.append(f"{preset.name} has no sound for keys {', '.join(map(str, absent))}: they {fate}")
+            nearest = sorted({preset.nearest_key(key) for key in absent})
+            how = f"by the nearest keys, {_listed(nearest)}" if is_drum else "in the nearest octave"
+            sentences.append(f"{preset.name} has no sound for keys {_listed(absent)}: they are played {how}")
     return [sentence for sentence in sentences if sentence]
+
+
+def _listed(keys: list[int]) -> str:
+    return ", ".join(map(str, keys))
 
 
 def render(

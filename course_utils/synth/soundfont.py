@@ -45,8 +45,11 @@ class Preset(NamedTuple):
     keys: frozenset[int] = ALL_KEYS
 
     def nearest_key(self, pitch: int) -> int:
-        """Return the key that plays `pitch`: itself, else the same note in the nearest octave that sounds."""
-        same_note = [key for key in self.keys if (key - pitch) % 12 == 0]
+        """Return the key that plays `pitch`: itself, else the same note in the nearest octave that sounds.
+
+        In a drum kit each key is a drum of its own and octaves mean nothing: there it is the nearest key.
+        """
+        same_note = [key for key in self.keys if self.bank != DRUM_BANK and (key - pitch) % 12 == 0]
         return min(same_note or self.keys, key=lambda key: (abs(key - pitch), key), default=pitch)
 
 
@@ -142,9 +145,13 @@ def nearest_program(program: int, available: Iterable[int]) -> int:
 
 
 def choose_preset(program: int, is_drum: bool, presets: list[Preset]) -> tuple[Preset, str]:
-    """Return the preset that plays `program`, and a note saying what was replaced ("" if nothing was)."""
-    kits = {preset.program: preset for preset in presets if preset.bank == DRUM_BANK}
-    melodic = {preset.program: preset for preset in reversed(presets) if preset.bank != DRUM_BANK}
+    """Return the preset that plays `program`, and a note saying what was replaced ("" if nothing was).
+
+    A preset without a key that sounds is passed over. Raises SoundFontError when none is left.
+    """
+    sounding = [preset for preset in presets if preset.keys]
+    kits = {preset.program: preset for preset in sounding if preset.bank == DRUM_BANK}
+    melodic = {preset.program: preset for preset in reversed(sounding) if preset.bank != DRUM_BANK}
     if not is_drum:
         chosen = melodic[nearest_program(program, melodic)]
         same = chosen.program == program

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from course_utils.paths import ROOT, data_folder
+
+if TYPE_CHECKING:
+    from course_utils.train.music import Piece
 
 app = typer.Typer()
 RUNS = ROOT / "runs"
@@ -17,6 +20,10 @@ DEBIAN_FONT = Path("/usr/share/sounds/sf3/FluidR3Mono_GM.sf3")  # package fluidr
 
 CorpusFolder = Annotated[Path, typer.Option("--corpus", help="Folder of the prepared music.")]
 RunFolder = Annotated[Path, typer.Option("--run", help="Folder of checkpoints; training resumes from it.")]
+MusicRunFolder = Annotated[
+    Path | None,
+    typer.Option("--run", help="Folder of checkpoints (default: runs/amt, with --shards runs/amt-shards)."),
+]
 
 
 @app.callback(invoke_without_command=True)
@@ -156,16 +163,46 @@ def vampnet(
 
 @app.command()
 def amt(
-    folder: RunFolder = RUNS / "amt",
+    folder: MusicRunFolder = None,
+    shards: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="Train on the pieces in this folder of shards (see `lakh`) instead of the course's own; may be given "
+            "several times. Pieces for validation are held out. Their events are unpacked there first: 24 bytes each."
+        ),
+    ] = None,
     steps: Annotated[int | None, typer.Option(help="Steps in all (default: the recipe's).")] = None,
     stop_after: Annotated[int | None, typer.Option(help="Stop this call after so many steps.")] = None,
 ) -> None:
-    """Train the course's Anticipatory Music Transformer on Freedoom's pieces and composed songs."""
+    """Train the course's Anticipatory Music Transformer on Freedoom's pieces and composed songs, or on --shards.
+
+    Training goes on from what is in the folder of checkpoints.
+    """
     from course_utils.train.anticipation import MusicRecipe, MusicTraining
     from course_utils.train.music import held_out_pieces, training_pieces
 
     recipe = MusicRecipe() if steps is None else MusicRecipe(steps=steps)
-    typer.echo(MusicTraining(folder, training_pieces(), held_out_pieces(), recipe).go(stop_after))
+    if shards:
+        training, held_out = _shard_pieces(shards, "train"), _shard_pieces(shards, "validation")
+    else:
+        training, held_out = training_pieces(), held_out_pieces()
+    typer.echo(MusicTraining(folder or _music_run(shards), training, held_out, recipe).go(stop_after))
+
+
+def _music_run(shards: list[Path] | None) -> Path:
+    """Where a run is unless it is told: one on other music does not go on from the course's own."""
+    return RUNS / ("amt-shards" if shards else "amt")
+
+
+def _shard_pieces(shards: list[Path], split: str) -> list[Piece]:
+    """The pieces of one side; ends the program where there are none."""
+    from course_utils.train.lakh import CorpusError, shard_pieces
+
+    try:
+        return shard_pieces(shards, split)
+    except CorpusError as error:
+        typer.echo(f"Error: {error}", err=True)
+        raise typer.Exit(1) from error
 
 
 @app.command()
@@ -200,15 +237,22 @@ def export_vampnet(
 
 @app.command()
 def export_amt(
-    folder: RunFolder = RUNS / "amt",
+    folder: MusicRunFolder = None,
+    shards: Annotated[
+        list[Path] | None, typer.Option(help="Folder of shards that it was trained on, for the card; as with amt.")
+    ] = None,
     hardware: Annotated[str, typer.Option(help="What it was trained on, in words, for the card.")] = "not stated",
     notes: Annotated[str, typer.Option(help="What else the card should say of the training.")] = "",
 ) -> None:
     """Put the averaged network of a run into data/models/amt-course, in half precision."""
     from course_utils.train.export import export_music
+    from course_utils.train.lakh import shards_story
     from course_utils.train.music import story, training_pieces
+    from course_utils.train.music_card import sequences_story
 
-    typer.echo(f"wrote {export_music(folder, story(training_pieces()), hardware, notes)}")
+    pieces = _shard_pieces(shards, "train") if shards else training_pieces()
+    data = f"{shards_story(pieces) if shards else story(pieces)}; {sequences_story(pieces)}"
+    typer.echo(f"wrote {export_music(folder or _music_run(shards), data, hardware, notes)}")
 
 
 @app.command()

@@ -19,6 +19,7 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from course_utils.amt import token_lists
@@ -45,6 +46,7 @@ from course_utils.train.run import Pace, Run
 
 SLOTS = ((0, DUR_OFFSET), (DUR_OFFSET, NOTE_OFFSET), (NOTE_OFFSET, REST + 1))  # time, duration, note or rest
 MEASURED = ("none", "instrument", "random")  # kinds of controls in the figures of a run
+DRAWS = 1000  # so many sequences in a row that last too long, and there will be no other
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,8 +55,10 @@ class MusicRecipe(Pace):
 
     A batch holds `batch` sequences of `rows` events and controls; the last `long_share` of the steps take sequences
     as long as the context. melody_share: of the copies with instruments given, in pieces whose melody is known, this
-    share is given the melody and nothing else; in a share `doubled` of those, another instrument plays it too. The
-    first `exercises` steps have nothing but melodies and their doublings (`exercise`).
+    share is given the melody and nothing else. Of those, a share `doubled` has another instrument play it too, and a
+    share `thinned` has only some of the other parts, so that the doubling is not always one voice among ten. The first
+    `exercises` steps have nothing but melodies and their doublings (`exercise`); later a share `exercise_share` of the
+    sequences has, or what was learned there is forgotten.
     """
 
     steps: int = 9_000
@@ -66,8 +70,10 @@ class MusicRecipe(Pace):
     long_share: float = 0.4
     long_batch: int = 2
     melody_share: float = 0.8
-    doubled: float = 0.5
+    doubled: float = 0.7
+    thinned: float = 0.5
     exercises: int = 300
+    exercise_share: float = 0.15
     whole_positions: int = 128  # of a batch, at which the loss weighs all tokens
     measured: int = 16  # held-out sequences of each kind of controls
     network: AMTConfig = field(default_factory=lambda: AMTConfig(width=WIDTH, layers=6, heads=HEADS))
@@ -87,6 +93,8 @@ def draw_copy(piece: Piece, kind: str, chance: np.random.Generator, recipe: Musi
     varied = token_lists.from_zero(augmented(piece, chance)[max(first, 0) : max(first, 0) + 3 * rows])
     melody = piece.melody if kind == "instrument" and chance.random() < recipe.melody_share else None
     if melody is not None:
+        if chance.random() < recipe.thinned:
+            varied = thinned(varied, melody, chance)
         if chance.random() < recipe.doubled:
             varied = doubled(varied, melody, chance)
         given = token_lists.instrument_of(varied) == melody
@@ -115,6 +123,15 @@ def doubled(events: Triples, instrument: int, chance: np.random.Generator) -> Tr
     return token_lists.sort(np.concatenate([events, part]))
 
 
+def thinned(events: Triples, instrument: int, chance: np.random.Generator) -> Triples:
+    """The events of `instrument` and of some of the others, one at least; each number of them is equally likely."""
+    others = sorted(set(token_lists.instruments(events)) - {instrument})
+    if not others:
+        return events
+    kept = chance.choice(others, int(chance.integers(1, len(others) + 1)), replace=False)
+    return events[np.isin(token_lists.instrument_of(events), [instrument, *kept])]
+
+
 def exercise(piece: Piece) -> Piece:
     """A piece's melody alone. With its doubling to be foretold, all that comes is said by the controls.
 
@@ -126,28 +143,45 @@ def exercise(piece: Piece) -> Piece:
     return replace(piece, triples=piece.triples[token_lists.instrument_of(piece.triples) == piece.melody])
 
 
+def shares_of(pieces: Sequence[Piece]) -> NDArray[np.float64]:
+    """How often each piece is drawn, float64 [len(pieces)], which add up to 1: in proportion to its events."""
+    weights = np.array([len(piece.triples) for piece in pieces], dtype=float)
+    return weights / weights.sum()
+
+
 def draw_sequence(
-    pieces: Sequence[Piece], chance: np.random.Generator, recipe: MusicRecipe, rows: int = ROWS, kind: str | None = None
+    pieces: Sequence[Piece],
+    chance: np.random.Generator,
+    recipe: MusicRecipe,
+    rows: int = ROWS,
+    kind: str | None = None,
+    shares: NDArray[np.float64] | None = None,
 ) -> Tensor:
     """One training sequence, int64 [1 + 3 * rows]: the mode, then events and controls, times counted from zero.
 
     A stretch that ends too soon is followed by another piece. kind: of the controls, else drawn from the mixture.
+    shares: `shares_of` the pieces, for those who draw often. Raises ValueError for pieces so slow that the rows of none
+    fit into 100 s.
     """
-    weights = np.array([len(piece.triples) for piece in pieces], dtype=float)
-    parts: list[Triples] = []
-    mode = AUTOREGRESS
-    while sum(map(len, parts)) < rows:
-        piece = pieces[int(chance.choice(len(pieces), p=weights / weights.sum()))]
-        copied = kind or KINDS[int(chance.integers(len(KINDS)))]
-        parts.append(draw_copy(piece, copied, chance, recipe, rows))
-        if len(parts) == 1:
-            # An instrument cannot be given and the rest sampled where there is only one: nothing is given then.
-            plain = copied == "none" or (copied == "instrument" and not is_control(parts[0]).any())
-            mode = AUTOREGRESS if plain else ANTICIPATE
-    sequence = token_lists.from_zero(np.concatenate(parts)[:rows])
-    if token_lists.max_time(sequence) >= MAX_TIME:  # 100 s and more cannot be written
-        return draw_sequence(pieces, chance, recipe, rows, kind)
-    return torch.from_numpy(np.concatenate([[mode], sequence.reshape(-1)]))
+    shares = shares_of(pieces) if shares is None else shares
+    for _ in range(DRAWS):
+        parts: list[Triples] = []
+        mode = AUTOREGRESS
+        while sum(map(len, parts)) < rows:
+            piece = pieces[int(chance.choice(len(pieces), p=shares))]
+            copied = kind or KINDS[int(chance.integers(len(KINDS)))]
+            parts.append(draw_copy(piece, copied, chance, recipe, rows))
+            if len(parts) == 1:
+                # An instrument cannot be given and the rest sampled where there is only one: nothing is given then.
+                plain = copied == "none" or (copied == "instrument" and not is_control(parts[0]).any())
+                mode = AUTOREGRESS if plain else ANTICIPATE
+        sequence = token_lists.from_zero(np.concatenate(parts)[:rows])
+        if token_lists.max_time(sequence) < MAX_TIME:  # 100 s and more cannot be written
+            return torch.from_numpy(np.concatenate([[mode], sequence.reshape(-1)]))
+    raise ValueError(
+        f"{DRAWS} times in a row, {rows} rows of these {len(pieces)} pieces lasted 100 s or more, which cannot be "
+        "written: add pieces with more notes a second"
+    )
 
 
 class SlotLoss(nn.Module):
@@ -191,13 +225,18 @@ class MusicTraining(Run):
     def __init__(self, folder: Path, pieces: Sequence[Piece], held_out: Sequence[Piece], recipe: MusicRecipe):
         self.music, self.pieces = recipe, pieces
         self.exercises = [exercise(piece) for piece in pieces if piece.melody is not None] or pieces
+        # Counted once: a corpus may have a hundred thousand pieces.
+        self.shares, self.exercise_shares = shares_of(self.pieces), shares_of(self.exercises)
         torch.manual_seed(recipe.seed)
         network = AMT(recipe.network)
         start_network(network)
-        chance = np.random.default_rng(recipe.seed)
+        chance, held_out_shares = np.random.default_rng(recipe.seed), shares_of(held_out)
         self.held_out = {
             kind: torch.stack(
-                [draw_sequence(held_out, chance, recipe, recipe.rows, kind) for _ in range(recipe.measured)]
+                [
+                    draw_sequence(held_out, chance, recipe, recipe.rows, kind, held_out_shares)
+                    for _ in range(recipe.measured)
+                ]
             )
             for kind in MEASURED
         }
@@ -207,11 +246,16 @@ class MusicTraining(Run):
     def draw(self, chance: np.random.Generator) -> tuple[Tensor, Tensor]:
         """Sequences int64 [B, T] and uniform numbers float32 [B, T - 1]."""
         size, rows = self.music.size(self.step)
-        pieces, recipe, kind = self.pieces, self.music, None
-        if self.step < recipe.exercises:
-            pieces, recipe, kind = self.exercises, replace(recipe, melody_share=1.0, doubled=1.0), "instrument"
-        tokens = torch.stack([draw_sequence(pieces, chance, recipe, rows, kind) for _ in range(size)])
+        tokens = torch.stack([self.draw_one(chance, rows) for _ in range(size)])
         return tokens, torch.from_numpy(chance.random((size, tokens.shape[1] - 1), dtype=np.float32))
+
+    def draw_one(self, chance: np.random.Generator, rows: int) -> Tensor:
+        """An exercise, or music: int64 [1 + 3 * rows]."""
+        recipe = self.music
+        if self.step < recipe.exercises or chance.random() < recipe.exercise_share:
+            strict = replace(recipe, melody_share=1.0, doubled=1.0)
+            return draw_sequence(self.exercises, chance, strict, rows, "instrument", self.exercise_shares)
+        return draw_sequence(self.pieces, chance, recipe, rows, shares=self.shares)
 
     def matrices(self, network: AMT) -> list[nn.Parameter]:  # type: ignore[override]
         """The matrices of the layers behind the look-up. In those before it Muon would soon drown what is held."""

@@ -6,6 +6,13 @@ A file that cannot be used is never an error: it is counted, listed with the rea
 
 The split is by the first hexadecimal digit of the MD5 of a file's bytes, as in the released code (Lakh's files bear
 that hash as their name): 0 to d training, e validation, f test. Copies of one file are on one side, wherever they lie.
+
+    python -m course_utils.train lakh FOLDER --out SHARDS
+    python -m course_utils.train amt --shards SHARDS
+
+The second command trains on these pieces instead of the project's own; held out are those for validation. It draws from
+all of them at random, so `shard_pieces` first unpacks their events beside the shards, 24 bytes an event on the disk; in
+memory it keeps their names and places only.
 """
 
 from __future__ import annotations
@@ -15,7 +22,7 @@ import importlib
 import json
 import os
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -26,7 +33,7 @@ from course_utils.amt.midi import MidiError, read_midi
 from course_utils.amt.sequences import Tally, training_sequences, unfit
 from course_utils.amt.vocab import CONTEXT_SIZE, TokensError, Triples
 from course_utils.files import atomic_write
-from course_utils.train.music import by_time
+from course_utils.train.music import Piece, by_time, statistics
 
 SUFFIXES = (".mid", ".midi", ".kar", ".rmi")
 SPLITS = ("train", "validation", "test")
@@ -149,6 +156,34 @@ class MidiShards:
                 if SPLITS[side] == split:
                     yield events[start:end].astype(np.int64)
 
+    def outcomes(self, split: str = "train") -> list[Outcome]:
+        """Which files the pieces of one side come from, in the same order. Raises CorpusError as `pieces` does."""
+        _check_split(split)
+        return [
+            outcome
+            for number in range(self.report["shards"])
+            for told in json.loads(_shard_report(self.folder, number).read_text(encoding="utf-8"))["outcomes"]
+            if (outcome := Outcome(**told)).status == USED and split_of(outcome.md5) == split
+        ]
+
+    def unpacked(self, split: str = "train") -> Triples:
+        """All events of one side, int64 [N, 3], piece after piece, read from the disk when they are looked at.
+
+        The file that holds them is written at the first call, 24 bytes an event. Raises CorpusError as `pieces` does.
+        """
+        outcomes = self.outcomes(split)
+        listed = hashlib.sha256("".join(f"{o.md5} {o.events} " for o in outcomes).encode()).hexdigest()
+        path = self.folder / f"{split}-{listed[:16]}.npy"
+        if not path.exists():
+            shape, end = (sum(outcome.events for outcome in outcomes), 3), 0
+            with atomic_write(path) as temporary:
+                events = np.lib.format.open_memmap(temporary, mode="w+", dtype=np.int64, shape=shape)
+                for piece in self.pieces(split):
+                    events[end : end + len(piece)] = piece
+                    end += len(piece)
+                events.flush()
+        return np.asarray(np.load(path, mmap_mode="r"))
+
     def sequences(self, split: str = "train") -> Iterator[np.ndarray]:
         """The training sequences of one side, a shard's at a time, uint16 [n, 1024]; none if made without copies."""
         _check_split(split)
@@ -156,6 +191,35 @@ class MidiShards:
             with np.load(_shard(self.folder, number)) as arrays:
                 if len(arrays[split]):
                     yield arrays[split]
+
+
+def shard_pieces(folders: Sequence[Path], split: str = "train") -> list[Piece]:
+    """The pieces of one side in folders of shards, to train on; nobody has told their melodies or chords.
+
+    Their events stay on the disk until they are drawn (`MidiShards.unpacked`). Raises CorpusError where there are none,
+    and as MidiShards does.
+    """
+    found = []
+    for folder in folders:
+        shards, end = MidiShards(folder), 0
+        outcomes = shards.outcomes(split)
+        events = shards.unpacked(split) if outcomes else np.empty((0, 3), np.int64)
+        for outcome in outcomes:
+            start, end = end, end + outcome.events
+            side = "train" if split == "train" else "held out"
+            found.append(Piece(outcome.file, events[start:end], None, None, side))
+    if not found:
+        raise CorpusError(
+            f"no pieces for {split} in {', '.join(map(str, folders))}: tokenise more files (of 16, about 14 are for "
+            "training, one for validation, one for testing)"
+        )
+    return found
+
+
+def shards_story(pieces: Sequence[Piece]) -> str:
+    """What such pieces hold, in words, for the model card; reads all of them."""
+    told = statistics(pieces)
+    return f"{len(pieces)} pieces of a folder of MIDI files, {told['events']:,} events ({told['hours']:.1f} h)"
 
 
 def _tokenise_shard(job: tuple[str, str, int, list[str], int, int]) -> int:

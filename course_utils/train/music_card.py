@@ -10,8 +10,12 @@ from typing import Any
 import torch
 
 from course_utils import zoo
+from course_utils.amt import token_lists
+from course_utils.amt.augment import KINDS
 from course_utils.amt.load import COURSE_MODEL
 from course_utils.amt.network import AMT
+from course_utils.amt.sequences import ROWS
+from course_utils.amt.vocab import DELTA
 from course_utils.files import atomic_write, rounded, sha256_of
 from course_utils.train.accompaniments import GIVEN, generated_table, judge_melody, melody_table
 from course_utils.train.music import Piece, story
@@ -26,6 +30,7 @@ from course_utils.train.music_measures import (
 from course_utils.train.token_guesses import SEED
 
 COLUMNS = ("event", *SLOT_NAMES)
+KIND_NAMES = {"none": "nothing", "span": f"spans of {DELTA:g} s", "instrument": "instruments", "random": "random notes"}
 
 
 def music_figures(
@@ -77,11 +82,49 @@ def music_card(
         "parameters": sum(p.numel() for p in network.parameters()),
         "sizes": vars(network.config),
         "training": dict(told),
+        "mixture": mixture_story(told.get("recipe", {})),
         "measured_on": {"torch": torch.__version__, "python": platform.python_version(), "device": str(network.device)},
         "music": story(held_out),
         "seed": SEED,
         **music_figures(network, held_out, training, progress),
     }
+
+
+def full_sequences(pieces: Sequence[Piece]) -> int:
+    """How many training sequences of a full context one copy of each piece fills, without controls.
+
+    Rows are events, the rests in silences, and a separator before each piece; a sequence has 341 of them.
+    """
+    return sum(1 + len(token_lists.pad(piece.triples)) for piece in pieces) // ROWS
+
+
+def sequences_story(pieces: Sequence[Piece]) -> str:
+    """The same in words, for the model card."""
+    return f"one copy of each piece fills {full_sequences(pieces):,} training sequences of a full context ({ROWS} rows)"
+
+
+def mixture_story(recipe: Mapping[str, Any]) -> str:
+    """Which controls the copies had in training, in words: the paper's mixture, and what a recipe changed.
+
+    Recipes of old runs lack some of the fields; of these nothing is said.
+    """
+    shares = "; ".join(f"{KINDS.count(kind) / len(KINDS):.0%} {name}" for kind, name in KIND_NAMES.items())
+    told = f"Given in the copies of the training pieces, in the paper's mixture: {shares}"
+    changes = []
+    if recipe.get("melody_share"):
+        changes.append(
+            f"of the copies with instruments given, in pieces whose melody is known, {recipe['melody_share']:.0%} have "
+            "the melody and nothing else"
+        )
+        if recipe.get("doubled"):
+            changes.append(f"in {recipe['doubled']:.0%} of those another instrument plays it too")
+        if recipe.get("thinned"):
+            changes.append(f"in {recipe['thinned']:.0%} of those some of the other parts may be left out")
+    if recipe.get("exercises"):
+        changes.append(
+            f"the first {recipe['exercises']:,} steps have nothing but melodies and their doublings, if any is known"
+        )
+    return f"{told}. This recipe changes that: {'; '.join(changes)}." if changes else f"{told}."
 
 
 def write_music_card(card: Mapping[str, Any]) -> None:
@@ -110,6 +153,7 @@ def as_page(card: Mapping[str, Any]) -> str:
         f"- GPT-2: {sizes['vocabulary']:,} tokens, context {sizes['context']}, width {sizes['width']}, "
         f"{sizes['layers']} layers, {sizes['heads']} heads",
         *[f"- {key}: {_said(value)}" for key, value in card["training"].items()],
+        *([f"- {card['mixture']}"] if "mixture" in card else []),  # cards of before have none
         f"- Measured on held-out music, {card['music']}; no model was trained on any of it",
         *_control_lines(card["controls"]),
         *_guess_lines(card["guesses"], card["controls"]),

@@ -84,8 +84,13 @@ def start_network(network: AMT) -> None:
     look(first, 3, 5, periods, {}, everything, everything, strength=0.06)
     match(second, 0, TIME)
     meet(second, MEETING, {note: 150.0, CONTROL: 220.0}, duration)
-    for column in (OWN_TIME, KIND):
-        network.blocks[0].feed_forward.out.weight[column] = 0.0
+    for columns in (OWN_TIME, KIND):
+        network.blocks[0].feed_forward.out.weight[columns] = 0.0
+    writing = slice(MEETING * WIDTH // HEADS, (MEETING + 1) * WIDTH // HEADS)
+    answer = second.out.weight[MET, writing].clone()
+    for block in network.blocks:
+        block.attention.out.weight[MET], block.feed_forward.out.weight[MET] = 0.0, 0.0
+    second.out.weight[MET, writing] = answer
     for what, raised in zip((TIME, DURATION, NOTE), SHARP, strict=True):
         network.norm.weight[what] = raised
 
@@ -202,32 +207,37 @@ def meet(attention: Attention, head: int, wanted: dict[int, float], asking: int)
         query[place, asking] = nats / (attention.scale * 3.4**2)  # a kind has height 3.4 here
     found = len(CARRIED_PITCH)
     value[range(found), CARRIED_PITCH] = 1.0
-    out[MET, :found] = 0.15 * torch.eye(found)
+    out[MET, :found] = 0.4 * torch.eye(found)
 
 
 def hold_look_up(network: AMT) -> None:
     """Keep from learning what the look-up of the control that begins with an event rests on.
 
     Few events tell what it is good for, and only to layers above that can use it already: left to itself it is gone
-    after some hundred steps, before they can. Held are where in the network it finds times, kinds and positions, and
-    whom it asks; what is made of the answer is learned.
+    after some hundred steps, before they can. Held are the first layer's attention, where in the network it finds
+    times, kinds and positions, and whom it asks. Nothing else may write to the field of the answer. What the layers
+    above make of it is learned.
     """
     first, second = network.blocks[0], network.blocks[1]
-    for columns in (slice(POSITION.start, OWN_TIME.stop), KIND):
+    for parameter in first.attention.parameters():
+        hold(parameter)
+    for columns in (slice(POSITION.start, OWN_TIME.stop), KIND, MET):
         for table in (network.tokens.weight, network.positions.weight):
             hold(table, slice(None), columns)
-        for layer in (first.attention.out, first.feed_forward.out):
-            hold(layer.weight, columns)
-            hold(layer.bias, columns)
+        hold(first.feed_forward.out.weight, columns)
+        hold(first.feed_forward.out.bias, columns)
         for norm in (first.norm_attention, second.norm_attention):
             hold(norm.weight, columns)
             hold(norm.bias, columns)
+    for block in list(network.blocks)[1:]:
+        for layer in (block.attention.out, block.feed_forward.out):
+            hold(layer.weight, MET)
+            hold(layer.bias, MET)
     size = WIDTH // HEADS
-    for attention, head, parts in ((first.attention, CARRYING, 3), (second.attention, MEETING, 2)):
-        for part in range(parts):  # query, key, value
-            begin = part * WIDTH + head * size
-            hold(attention.qkv.weight, slice(begin, begin + size))
-            hold(attention.qkv.bias, slice(begin, begin + size))
+    for part in range(2):  # query, key
+        begin = part * WIDTH + MEETING * size
+        hold(second.attention.qkv.weight, slice(begin, begin + size))
+        hold(second.attention.qkv.bias, slice(begin, begin + size))
 
 
 def hold(parameter: nn.Parameter, *where: slice) -> None:

@@ -101,17 +101,21 @@ roll(ballad, first, "A melody and its new accompaniment")
 print(f"{len(first.new)} events in {SECONDS - PROMPT} s, {len(first.trace)} tokens drawn")
 
 # %% [markdown]
+# (An event takes three tokens. The last event drawn begins at the end or later, and is dropped. Rests are drawn too,
+# but not counted here.)
+#
 # Lesson 06 put controls and events into one order that can be sampled. This lesson samples. You will draw one event by
 # hand, write the step that draws it, switch off each rule of the sampler, and measure what the controls are worth.
 #
-# If it sounds rough to you: the course's model is small. It goes on in the band's manner, and often misses the chord;
-# section 8 measures how well it listens. The released models are many times as large and learned from far more music;
-# `load_amt("music-small-800k")` fetches one where there is a network.
+# If it sounds rough to you: the course's model is small. Section 8 measures how much of its music lies on the chords,
+# and what it makes of the melody. The released models are many times as large and learned from far more music;
+# `load_amt("music-small-800k")` fetches one from the internet.
 #
 # ## 1. What the model has practised
 #
-# A model can only follow a melody if it has seen melodies being followed. So each piece is copied 30<!-- fact:
-# AMT_COPIES --> times, and in each copy other notes become controls. Which, says the copy's number:
+# A model can only follow a melody if it has seen melodies being followed. So the paper copies each piece 30<!-- fact:
+# AMT_COPIES --> times, and in each copy other notes become controls. The last digit of the copy's number says which
+# kind:
 
 # %% tags=["nbval-check-output"]
 from collections import Counter
@@ -122,9 +126,9 @@ print(augment.KINDS)
 print({kind: f"{count / len(augment.KINDS):.0%}" for kind, count in Counter(augment.KINDS).items()})
 
 # %% [markdown]
-# The paper's shares are 10 %<!-- fact: AMT_SHARE_NONE -->, 10 %<!-- fact: AMT_SHARE_SPAN -->, 40 %<!-- fact:
-# AMT_SHARE_RANDOM --> and 40 %<!-- fact: AMT_SHARE_INSTRUMENT -->. Here are the four kinds on a real song. How many of
-# its notes become controls?
+# The paper's shares, in the same order: 10 %<!-- fact: AMT_SHARE_NONE -->, 10 %<!-- fact: AMT_SHARE_SPAN -->,
+# 40 %<!-- fact: AMT_SHARE_RANDOM --> and 40 %<!-- fact: AMT_SHARE_INSTRUMENT -->. Here are the four kinds on a whole
+# song of the course's composer. How many of its notes become controls?
 
 # %% tags=["nbval-check-output"]
 song = song_piece(4).triples
@@ -147,12 +151,12 @@ told = ", ".join(f"{kind} {len(pair[1])} controls" for kind, pair in copies.item
 figure(fig, f"Four copies of one song, its notes by time and pitch, controls in another colour: {told}.")
 
 # %% [markdown]
-# *Span* gives all instruments for five seconds now and then: practice for filling the rest. *Random* gives single
-# notes, a tenth to nine tenths of them. *Instrument* gives some of the instruments, as in the player above. *None* is
-# there so that the model can also write alone.
+# *Span* gives all instruments for five seconds now and then: practice for filling a gap. *Random* gives single notes,
+# a tenth to nine tenths of them. *Instrument* gives some of the instruments, but not all: practice for what the player
+# above does. *None* gives nothing: the model must also learn to write alone.
 #
 # Joined and cut, these copies are the training sequences, 1,024 tokens<!-- fact: AMT_CONTEXT --> each. The first token
-# says whether there are controls. Count what two songs give:
+# says whether to expect controls, ANTICIPATE, or none, AUTOREGRESS. Count what two songs give, in ten copies each:
 
 # %% tags=["nbval-check-output"]
 from course_utils.amt import training_sequences
@@ -165,10 +169,13 @@ print(f"begin with ANTICIPATE: {(training[:, 0] == vocab.ANTICIPATE).mean():.0%}
 print(f"rows that are controls: {vocab.is_control(rows).mean():.0%}, rests: {vocab.is_rest(rows).mean():.1%}")
 
 # %% [markdown]
+# The course's own model practised on these four kinds too. Its recipe, `course_utils/train/anticipation.py`, draws new
+# copies for every step of training, and gives the melody alone more often.
+#
 # ## 2. One event by hand
 #
-# Here is where the sampler stands when the player above begins to sound new: the prompt, and all controls of the next
-# five seconds, in the order of lesson 06.
+# Here is where the sampler stands when the new music in the first player begins: the prompt, and all controls up to
+# five seconds ahead, in the order of lesson 06.
 
 # %%
 from course_utils.amt import anticipate
@@ -220,24 +227,24 @@ for kind, (low, high) in KINDS.items():
     print(f"{kind:15s} {float(raw[low:high].sum()):7.2%}")
 
 # %% [markdown]
-# Look at the controls. In training, the model had to foretell *all* tokens, controls too. So it says honestly: the next
-# row could be a note of the melody. But the melody is not for the model to write.
+# Look at the controls. In training, the model had to foretell *all* tokens, controls too. So it gives them a share: the
+# next row could be a note of the melody. But the melody is given, and not for the model to write.
 #
 # ## 3. The rules
 #
 # A [logit mask](glossary.md#logit-mask) takes away what must not come. What is left is scaled up to a sum of 1. There
-# are four rules: **slots** (time, duration, note in turn), **specials** (no control, no special token), **time** (never
-# back, nor more than a second ahead), **instruments** (no more than a MIDI file has room for).
+# are five rules: **slots** (time, duration, note in turn), **specials** (no control, no special token), **time** (never
+# back), **gap** (nor more than a second ahead), **instruments** (no more than a MIDI file has room for). The gap is the
+# course's own rule: neither the paper nor the released code has it, and there time may leap as far as it likes.
 
 # %% [markdown] exercise="slot_range" part="card"
 # #### Exercise: Which tokens may come?
 #
 # ●●○○○ difficulty 2 of 5 · about 5 minutes
 #
-# Write the first three rules. `now` is the time of the last event, in ticks: the next one begins then or up to 100
-# ticks later, for a longer silence is written with rests. Times are 0 to 9,999, durations 10,000 to 10,999, notes
-# 11,000 to 27,511. REST, 27,512, stands in the note's place. Return the first token that may come and the one *behind*
-# the last.
+# Write the first four rules. `now` is the time reached so far, in ticks: the next event begins then or up to 100 ticks
+# later, for a longer silence is written with rests. Times are 0 to 9,999, durations 10,000 to 10,999, notes 11,000 to
+# 27,511. REST, 27,512, stands in the note's place. Return the first token that may come and the one *behind* the last.
 
 
 # %% tags=["exercise"] exercise="slot_range"
@@ -275,7 +282,7 @@ slot_range = check("slot_range", slot_range)
 # </details>
 
 # %% [markdown]
-# The library knows the same as spans of tokens:
+# The library writes the same ranges as spans of tokens. The last number counts the tokens in them:
 
 # %% tags=["nbval-check-output"]
 from course_utils.amt.rules import allowed, size
@@ -284,12 +291,13 @@ for slot, name in enumerate(("time", "duration", "note")):
     print(f"{name:8s} yours {slot_range(slot, 400)}, the library's {allowed(slot, 400)[0]}, {size(allowed(slot, 400))}")
 
 # %% [markdown]
-# Apply them one at a time to the kinds above. The dot means: taken away.
+# Apply the rules one after the other to the kinds above. A dot means: taken away.
 
 # %%
 steps = {"no rule": [], "slots": ["durations", "notes and REST"]}
 steps["+ specials"] = [*steps["slots"], "controls", "special tokens"]
-steps["+ time"] = [*steps["+ specials"], "earlier times", "later times"]
+steps["+ time"] = [*steps["+ specials"], "earlier times"]
+steps["+ gap"] = [*steps["+ time"], "later times"]
 print(" " * 11 + "  ".join(KINDS))
 for name, gone in steps.items():
     mass = {kind: 0.0 if kind in gone else float(raw[low:high].sum()) for kind, (low, high) in KINDS.items()}
@@ -297,13 +305,15 @@ for name, gone in steps.items():
     print(f"{name:10s}", "  ".join(f"{('.' if k in gone else f'{m / total:.1%}'):>{len(k)}}" for k, m in mass.items()))
 
 # %% [markdown]
-# (In the time slot, *instruments* has nothing to do. Control times go with the specials here.)
+# (In the time slot, *instruments* has nothing to do. *Slots* also takes away the controls' durations and notes; this
+# table keeps all controls together, and lets them go with *specials*.)
 #
 # ## 4. The nucleus
 #
-# What is left may still be thousands of tokens, most of them very unlikely. One alone hardly ever comes. Together, over
-# hundreds of draws, they do. [Nucleus sampling](glossary.md#nucleus-sampling) cuts them off: keep the likeliest tokens
-# until their sum passes p. By hand, with four tokens and p = 0.7:
+# What is left may still be thousands of tokens, most of them very unlikely. Each of them hardly ever comes. But they
+# are many, and over hundreds of draws some do come. [Nucleus sampling](glossary.md#nucleus-sampling) cuts them off:
+# keep the likeliest tokens until their sum passes p. By hand, with four tokens and p = 0.7 (the *heap* is the sum so
+# far):
 
 # %% tags=["nbval-check-output"]
 four = torch.tensor([0.15, 0.5, 0.05, 0.3])
@@ -313,7 +323,8 @@ print("order", order.tolist(), "- heap", heap.numpy().round(2))
 print("nucleus:", order[: 1 + int((heap[:-1] <= 0.7).sum())].tolist())
 
 # %% [markdown]
-# 0.5 is not enough, 0.8 passes 0.7: tokens 1 and 3. Now throw the dart at these two only.
+# 0.5 is not enough, 0.8 passes 0.7: tokens 1 and 3. Which of the two comes, a *dart* decides: a random number from 0
+# to 1.
 
 # %% [markdown] exercise="draw_from_nucleus" part="card"
 # #### Exercise: Draw from the nucleus
@@ -494,12 +505,13 @@ new = token_lists.unpad(new[~vocab.is_control(new)])
 print(f"yours: {len(new)} events; the library's: {len(first.new)}; the same: {np.array_equal(new, first.new)}")
 
 # %% [markdown]
-# The library does no more than that. It only has to deal with music longer than its window too (section 10).
+# The library samples in the same way. Besides, it keeps the fifth rule, and deals with music longer than its window
+# (section 10).
 #
 # ## 6. Switch each rule off
 #
-# Does the model need the rules? It has learned from sound events only. Measure: go through a real song with its melody
-# as controls, stop before each event, and add up the probability that lies on forbidden tokens.
+# Does the model need the rules, or has it learned them? Measure: go through the ballad with its melody as controls,
+# stop before each event, and add up the probability that lies on forbidden tokens.
 
 # %%
 from course_utils.train.music_measures import sequence
@@ -520,24 +532,22 @@ def on(slot, low, high):
     return float(odds[3 * places + slot, low:high].sum(1).mean())
 
 
-def out_of_reach(odds, now):
-    """Probability of the times before `now` and of those more than a second later."""
-    return odds[:now].sum() + odds[now + 101 : 10_000].sum()
-
-
+early = float(np.mean([odds[3 * i, : clock[i - 1]].sum() for i in places]))
+late = float(np.mean([odds[3 * i, clock[i - 1] + 101 : 10_000].sum() for i in places]))
 forbidden = {
     "slots": [on(s, 0, 27_513) - on(s, *SLOT[s]) for s in range(3)],
     "specials": [on(s, 27_513, 55_028) for s in range(3)],
-    "time": [float(np.mean([out_of_reach(odds[3 * i], clock[i - 1]) for i in places])), 0.0, 0.0],
+    "time": [early, 0.0, 0.0],
+    "gap": [late, 0.0, 0.0],
 }
 print("forbidden by    time   duration  note")
 for rule, masses in forbidden.items():
     print(f"{rule:12s}", " ".join(f"{mass:8.3%}" for mass in masses))
 
 # %% [markdown]
-# **Predict** from this table: which rule will be missed most when it is switched off, and which hardly? Then count,
-# over three seeds, at most fifty events each. The nucleus is wide open (p = 1), so that what is unlikely may come. (The
-# sounds are turned down where very many notes sound at once.)
+# **Predict** from this table: which rule will be missed most when it is switched off, and which hardly? Then count the
+# events that break a rule, over three seeds with at most fifty events each. The nucleus is wide open (p = 1), so that
+# what is unlikely may come. (The sounds are turned down where very many notes sound at once.)
 
 # %%
 from course_utils.amt.rules import Rules
@@ -558,10 +568,10 @@ from course_utils.show import clips_player
 from course_utils.synth.play import play
 
 
-def heard(events, seconds=SECONDS):
-    """The end of the prompt and what follows, 3.5 to 7.5 s; softer where so many notes sound that it would hurt."""
+def heard(events, begin=3.5, seconds=SECONDS):
+    """The end of the prompt and what follows, 4 s of it; softer where so many notes sound that it would hurt."""
     sound = play(to_pretty_midi(token_lists.clip(events, 0, 100 * seconds - 1)), seconds=seconds)
-    sound = sound[154_350:330_750]
+    sound = sound[round(begin * 44_100) : round((begin + 4) * 44_100)]
     return sound * min(1.0, 0.1 / max(float(np.sqrt(np.mean(sound**2))), 1e-6))
 
 
@@ -573,34 +583,37 @@ clips_player(
     notes=[f"{len(run.new)} new events up to {run.reached:.1f} s" for run in first_of.values()],
     spectrogram=False,
     packing="mp3",
-    budget=185_000,
+    budget=230_000,
 )
 
 # %% tags=["nbval-check-output"]
 print("with all rules on, broken:", [run.broken for run in tried["all rules"]])
 
 # %% [markdown]
-# Where events were drawn and none can be played, you hear a hole: the model spent its turn on a note of the melody, or
-# on a token out of place. Without *time*, one step back is enough to disturb the count: the next controls are put in by
-# the wrong clock. A rule that was not broken here may still break once in a long piece.
+# An unplayable event is a hole in the music: the model spent its turn on a note of the melody, or on a token out of
+# place. A step back in time sets the clock back, so that the next controls come late. A leap beyond the end stops the
+# music at once, so that fewer events are drawn.
 #
-# **The fourth rule.** A MIDI file has room for 16 instruments<!-- fact: AMT_MOST_INSTRUMENTS -->, drums among them. To
-# see that rule at work, the prompt is handed out to 15 instruments, one after the other:
+# **The fifth rule.** A MIDI file has room for 16 instruments<!-- fact: AMT_MOST_INSTRUMENTS -->, drums among them. To
+# see that rule at work, the notes of the prompt are dealt out to 15 instruments in turn:
 
 # %%
 crowded = prompt[token_lists.instrument_of(prompt) < 128].copy()
 crowded[:, 2] = 11_000 + 128 * (np.arange(len(crowded)) % 15) + token_lists.pitch_of(crowded)
-for rules in (Rules(), Rules(instruments=False)):
+there, crowds = set(token_lists.instruments(crowded)) | {128}, []
+for name, rules in (("instruments rule on", Rules()), ("instruments rule off", Rules(instruments=False))):
     run = generate(model, PROMPT, 30, crowded, seed=0, rules=rules, top_p=1.0, max_events=50)
-    there = set(token_lists.instruments(crowded)) | {128}
     more = sorted(set(token_lists.instruments(run.new)) - there)
-    print("instruments rule", "on: " if rules.instruments else "off:", len(more), "new instruments", more[:8])
+    print(f"{name:20s} {len(more)} new instruments {more[:8]}")
+    crowds.append((name, heard(run.events)))
+clips_player(crowds, title="Fifteen instruments, and more", source="course AMT, seed 0, p = 1", spectrogram=False,
+             packing="mp3", budget=95_000)  # fmt: skip
 
 # %% [markdown]
 # ## 7. p, between repetition and chaos
 #
-# A small nucleus takes only what is sure. A large one takes anything. What is a good measure of either? For the first,
-# how much was there before.
+# A small p keeps only the likeliest tokens, p = 1 keeps all that the rules leave. What does that do to the music? Three
+# measures. The first: how much of it was there before?
 
 # %% [markdown] exercise="repeated_share" part="card"
 # #### Exercise: How much is repetition?
@@ -642,8 +655,9 @@ repeated_share = check("repeated_share", repeated_share)
 # </details>
 
 # %% [markdown]
-# For the second, notes outside the key, and the entropy of what the sampler had to choose from: how many bits undecided
-# it was. Fifty events at each p, without controls, after the same prompt (which is counted too):
+# The second: how many notes lie outside the key? The third: the entropy of the tokens that the rules left, before the
+# nucleus was cut out. It says in bits how undecided the model was. Fifty events at each p, without controls, after the
+# same prompt; the first two columns count the prompt too, and repeats are groups of three notes.
 
 # %%
 from course_utils.train.accompaniments import MAJOR, chord_profile, key_signature
@@ -663,7 +677,7 @@ for p in (0.3, 0.7, 0.95, 1.0):
     bits, width = (np.mean([getattr(token, what) for token in run.trace]) for what in ("entropy", "nucleus"))
     share = repeated_share(run.events[:, 2], 3)
     print(f"{p:5.2f} {share:9.0%} {out_of_key(run.events, ballad):10.0%} {bits:12.2f} {width:14.1f}")
-own = ballad.accompaniment
+own = ballad.accompaniment[: len(run.events)]
 print(f"the song {repeated_share(own[:, 2], 3):5.0%} {out_of_key(own, ballad):10.0%}")
 
 # %%
@@ -677,8 +691,9 @@ clips_player(
 )
 
 # %% [markdown]
-# Fifty events are few: read the lines as a tendency. The song itself is the measure. Music repeats, and a sampler that
-# never does is as far from it as one that cannot stop. With a kernel, try other values:
+# Fifty events are few: read the lines as a tendency. Music repeats, so too little repetition is as wrong as too much.
+# The last line is the beginning of the song's own accompaniment, as many events. With a kernel, try other values, now
+# with the melody:
 
 # %%
 from course_utils.show import live
@@ -695,9 +710,10 @@ live(with_p, percent=(30, 100, 95), seed=(0, 9, 1))
 # %% [markdown]
 # ## 8. With, without, and with a wrong melody
 #
-# Does the control *do* anything? Take three songs that the model has never seen. Each gets three accompaniments: one
-# made with its melody, one made without any, one made with another song's melody. Whatever it was told, you hear the
-# result under the right melody. (At most 90 new events each.) **Predict**: can you tell them apart?
+# Do the controls *do* anything? Take three songs that the model has never seen. Each gets three accompaniments: one
+# made with its melody, one made without any, one made with another song's melody (as many notes, on the same
+# instrument, in the same octave and the same stretch of time). Whatever the model was told, you hear the result under
+# the right melody. Each has at most 90 new events. **Predict**: can you tell them apart?
 
 # %%
 from course_utils.train.accompaniments import wrong_melodies
@@ -707,12 +723,12 @@ made = {}
 for song, wrong in zip(songs, wrong_melodies(songs), strict=True):
     told_ = {"with": song.melody, "without": song.melody[:0], "wrong": wrong}
     made[song.name] = {name: accompanied(song, melody, max_events=90) for name, melody in told_.items()}
-made[ballad.name]["with"] = first
 for name, runs_ in made.items():
     print(name, {told_: len(run.new) for told_, run in runs_.items()}, "new events")
 
 # %% [markdown]
-# The ballad with its melody is the first player of this lesson. Here are the other two:
+# The ballad with its melody you have heard: as far as 90 events go, it is the lesson's first player. Here are the other
+# two:
 
 # %%
 roll(songs[0], made[songs[0].name]["without"], "The ballad: made without it")
@@ -755,9 +771,9 @@ for letter, name in zip("abc", told_of, strict=True):
     print(letter, name, f"{len(made[minuet.name][name].new)} new events")
 
 # %% [markdown]
-# Ears first, then numbers. The composer of these songs has told us its chords. So count: for how much of their time do
-# the new notes lie on a tone of the chord, and in the key? The last two lines are the composer's own accompaniment, and
-# notes of any pitch.
+# Ears first, then numbers. The composer of these songs is a program, and tells us its chords. So count: for how much of
+# their time do the new notes lie on a tone of the chord, and in the key? The last two lines are the composer's own
+# accompaniment, and notes of any pitch.
 
 # %%
 from course_utils.train.accompaniments import agreement, chance_agreement
@@ -772,9 +788,9 @@ for name, (chord, key, seconds, _) in totals.items():
     print(f"{name:9s} on the chord {chord / max(seconds, 0.01):4.0%}, in the key {key / max(seconds, 0.01):4.0%}")
 
 # %% [markdown]
-# Three songs with one seed each are not a proof: draw again with another seed, and the lines may change places. A
-# sharper question needs no dice. How many bits does the composer's *own* accompaniment cost, event by event, when the
-# model is told the melody, nothing, or a wrong one? Twelve songs that it has never seen, the same events each time:
+# Three songs with one seed each are too few to rank the first three lines. A sharper question needs no dice. How many
+# bits does the composer's *own* accompaniment cost, event by event, when the model is told the melody, nothing, or a
+# wrong one? Twelve songs that it has never seen, the same events each time:
 
 # %%
 from course_utils.amt.accompany import cut
@@ -807,8 +823,11 @@ for label, difference in (("none - right", costs[:, 1] - costs[:, 0]), ("wrong -
     print(f"{label}: {difference.mean():+.2f} ± {error:.2f} bits, above zero in {(difference > 0).sum()} of 12 songs")
 
 # %% [markdown]
+# The number behind ± is the standard error of the mean. A difference of more than twice its error is one that twelve
+# songs can show. So what do the two lines say: does the right melody help? Does a wrong one mislead?
+#
 # Who in the band listens? Split the difference by instrument, for the ballad, in which a second voice goes with the
-# melody, a third or a sixth below it:
+# melody note by note, mostly a third below it:
 
 # %%
 told_it, alone = bits(ballad, ballad.melody), bits(ballad, ballad.melody[:0])
@@ -822,9 +841,8 @@ for number, count in token_lists.instruments(events).items():
 # The second voice is the trumpet. With the melody in view its notes could be the cheapest of all: each begins with a
 # note of the melody, and lies below it. Are they?
 #
-# A difference of more than twice its error is one that twelve songs can show. So what do the two lines say: does the
-# right melody help? Does a wrong one mislead? The model's card asks the same of forty songs, and gives intervals that
-# hold the true difference 95 times in a hundred:
+# The model's card asks the same of all held-out songs, and gives intervals that hold the true difference 95 times in a
+# hundred. The lines with yes or no are the card's judgement: first of these bits, then of music that the model wrote.
 
 # %%
 import json
@@ -837,16 +855,26 @@ for point, met in card["floor"].items():
         print("yes:" if met else "no: ", point)
 
 # %% [markdown]
-# Read it as it stands. An interval on both sides of zero means: not shown. This model hears *that* a melody does not
-# belong, but hardly uses the one that does. Why should that be hard? To follow a melody, the network must find, among
-# some hundred tokens, the control that begins at the very time of the event, and copy from it. Nothing but practice
-# teaches it to look there. The course's model had two hours on two cores, and some 20 hours of music. The one of the
-# listening test in section 12 learned from 8,943 h<!-- fact: AMT_HOURS -->.
+# Read it as it stands. An interval above zero means: the accompaniment is cheaper with what stands behind the minus;
+# below zero: dearer; on both sides of zero: not shown, either way. `none - right` asks whether the melody helps,
+# `wrong - none` whether a wrong one misleads, `wrong - right` whether the model tells the two apart. In the line
+# `wrong, in key - right` the wrong melody is moved into the song's key, so that the key alone cannot give it away. Bits
+# and music are two questions: a melody can make the composer's notes cheaper without making the model's own fit better.
+#
+# What is hard about it? To follow a melody, the network must find, among some hundred tokens, the control that begins
+# at the very time of the event, and make use of its pitch. What the course's model learned from:
+
+# %%
+print(card["training"]["data"])
+print(card["training"]["hardware"])
+
+# %% [markdown]
+# The one of the listening test in section 12 learned from Lakh, 8,943 h<!-- fact: AMT_HOURS --> of music.
 #
 # ## 9. Fill a gap, go on, look ahead
 #
-# The same sampler does two more things, without any more training. To **infill**, what comes after the gap is handed
-# over as controls, all instruments of it. To **continue**, there are no controls at all.
+# The same sampler does two more things, without any more training. To **infill**, what comes after the gap is given as
+# controls, all instruments of it. To **continue**, no controls are given at all.
 
 # %%
 from course_utils.amt.accompany import continue_piece, infill
@@ -863,7 +891,11 @@ for result in (filled, went_on):
 
 # %%
 clips_player(
-    [("the jig", heard(jig)), ("3 to 6 s filled", heard(filled.events)), ("goes on from 4 s", heard(went_on.events))],
+    [
+        ("the jig", heard(jig, 2.5)),
+        ("3 to 6 s filled", heard(filled.events, 2.5)),
+        ("goes on from 4 s", heard(went_on.events, 2.5)),
+    ],
     title="Filled and continued",
     source="course AMT, seed 0",
     spectrogram=False,
@@ -891,8 +923,8 @@ for delta in (0, 1, 2.5, 5, 10):
 #
 # ## 10. Fast: remember instead of recomputing
 #
-# Each new token looks at all tokens before it. What these have to say does not change, so it can be kept: a
-# [cache](glossary.md#cache) of keys and values. The same eight events, with and without:
+# Each new token looks at all tokens before it. What the network has computed for these does not change, so it can be
+# kept, in a [cache](glossary.md#cache). The same eight events, with and without:
 
 # %%
 timed = {}
@@ -911,8 +943,9 @@ print("readings of the whole context:", with_.readings, "with the cache,", witho
 # the ratio gets.
 #
 # **The window slides.** Only 341 events<!-- fact: AMT_CONTEXT_EVENTS --> fit. After that, old ones must go. Times count
-# from the window's first event: drop it, and *every* number in the window changes, and the cache is worth nothing. So
-# the library drops a third of the window at once, and reads anew only then. What does the model lose, right after?
+# from the window's first event: drop it, and *every* time and every place in the window changes, and the cache is worth
+# nothing. So the library drops a third of the window at once, and reads anew only then. What does the model lose, right
+# after?
 
 # %%
 from course_utils.amt.window import room_in, slide_effect
@@ -925,14 +958,14 @@ for effect in slide_effect(model, whole, (room - room // 3 + 1, 100, 20), places
 
 # %% [markdown]
 # The first line is the library's block slide at its worst moment. The next ones drop far more, for comparison. The last
-# column is what counts: plus means that the event that really came costs more bits with less in view. A minus says that
-# this model foretells it *better* with less in view: then it has not learned to use so long a past.
+# column is what counts: plus means that the event that really came costs more bits with less in view. Minus means that
+# it costs fewer: at these ten places of one song, the longer past was of no use to the model.
 
 # %% [markdown]
 # ## 11. Read the source
 #
 # Four places where the released sampler does not do what one would expect. Ours can do both: `compat=True` behaves as
-# released.
+# released in the first three, `cache=False` in the last.
 #
 # > **Controls cut off at five ticks.** Before it samples, the released code drops the controls that begin before
 # > 5 ticks<!-- fact: AMT_CLIP_TICKS -->, a twentieth of a second. Five *seconds* were probably meant.
@@ -987,8 +1020,8 @@ for cache in (False, True):
 # AMT_LISTENING_SECONDS -->, one with the human accompaniment, one with the model's, and preferred one, or neither.
 # The model's won 18<!-- fact: AMT_WINS -->, tied 31<!-- fact: AMT_TIES --> and lost 11<!-- fact: AMT_LOSSES -->.
 #
-# If there were no difference, how often would chance alone give a lead of seven or more? That is the question of
-# Wilcoxon's signed-rank test. It ranks differences by size. Here all have one size, so only the signs count.
+# If there were no difference, how often would chance alone give one side a lead of seven or more? That is the question
+# of Wilcoxon's signed-rank test. It ranks differences by size. Here all have one size, so only the signs count.
 
 # %% [markdown] exercise="signed_rank_p" part="card"
 # #### Exercise: The test of the paper
@@ -1038,9 +1071,9 @@ for name, votes, printed in facts.AMT_HUMAN_TABLE:
 
 # %% [markdown]
 # 0.194<!-- fact: AMT_P_ACCOMPANIMENT --> is *not significant*: chance alone gives such a lead about once in five times.
-# It is tempting to read: as good as human. Three reasons why the number does not say so.
+# It is tempting to read: as good as human. There are two reasons why the number does not say so.
 #
-# **Ties are dropped.** 31 of 60 judgements do not count. Twice as many ties, or none, give the same p:
+# **Ties are dropped.** 31 of 60 judgements do not count. No ties at all, or a thousand, give the same p:
 
 # %% tags=["nbval-check-output"]
 for ties in (0, 31, 1000):
@@ -1066,17 +1099,18 @@ for percent in (50, 55, 60, 65, 70, 75, 80):
     print(f"one side is preferred in {percent} % of what is no tie: found in {found:.0%} of the tests")
 
 # %% [markdown]
-# So a preference of two to one would have been missed more often than not. **What lies in reach of the data** says more
-# than p: an interval for the lead.
+# It takes three to one to be found four times in five. A preference of two to one lies between the lines of 65 and
+# 70 %: such a test misses it about as often as not. An interval for the lead says more than p:
 
 # %% tags=["nbval-check-output"]
 share, error = 7 / 60, math.sqrt(29 - 49 / 60) / 60
 print(f"lead {share:+.0%} of all judgements, 95 % interval {share - 1.96 * error:+.0%} to {share + 1.96 * error:+.0%}")
 
 # %% [markdown]
-# From slightly worse than human to clearly preferred: all of it fits 18/31/11. What the table *does* show is the
-# distance to the other methods, and there p leaves no doubt. One more thing to mind: the test takes all judgements as
-# independent of each other, and cannot check that.
+# From slightly worse than human to clearly preferred: all of it fits 18/31/11. What the table *does* show: listeners
+# preferred the human accompaniment to the autoregressive and to the retrieved one, and the anticipatory to the
+# autoregressive one. There p leaves no doubt. One more thing to mind: the test takes all judgements as independent of
+# each other, and cannot check that.
 #
 # ## 13. Your own melody
 #
@@ -1125,8 +1159,8 @@ melody_controls = check("melody_controls", melody_controls)
 # </details>
 
 # %% [markdown]
-# Put the path of your own file in place of `None`. Without one, a piece of Freedoom lends its melody: the part that
-# sings most.
+# Put the path of your own file in place of `None`; without one, a piece of Freedoom is taken. The melody is the part
+# that sings most: high, one note at a time, nearly always there.
 
 # %%
 from course_utils.amt.accompany import choose_melody, joined, parts_of
@@ -1146,8 +1180,9 @@ alone = generate(model, 3, SECONDS, given, mine, seed=0, max_events=150)
 drawn(np.concatenate([mine, alone.events]), "Your melody, accompanied")
 
 # %% [markdown]
-# The first three seconds of the other parts are the prompt: they tell the model who plays. Not to your taste? Try
-# another seed. Or leave the prompt away, `given[:0]` from 0 s on: then the model chooses its band too.
+# The first three seconds of the other parts are the prompt: they tell the model who plays. After 150 events it
+# stops, so a dense band may fall silent before the end. Not to your taste? Try another seed. Or leave the prompt out,
+# with `0` and `given[:0]` in place of `3` and `given`: then the model chooses its band too.
 #
 # ## What you can do now
 #
@@ -1160,8 +1195,8 @@ drawn(np.concatenate([mine, alone.events]), "Your melody, accompanied")
 #
 # ## To discuss
 #
-# 1. (10 min) The rule *specials* forbids what the model thinks likely. Is that still sampling from the model? From what
-#    distribution does the sampler draw?
+# 1. (10 min) The rule *specials* takes away controls, to which the model gives a share. Is that still sampling from the
+#    model? From what distribution does the sampler draw?
 # 2. (5 min) A nucleus of 0.95 on each of three slots: how much of the probability of whole events is left at least?
 # 3. (10 min) You may plan the next listening test. How many pairs, what question, and what would you do with ties?
 # 4. (5 min) The model is told five seconds of the melody ahead. What would a human accompanist do with that? And with
@@ -1169,10 +1204,11 @@ drawn(np.concatenate([mine, alone.events]), "Your melody, accompanied")
 #
 # <details><summary>For whoever leads the discussion</summary>
 #
-# 1. From the model's distribution given that the next row is an event. Exactly that, because controls are put in by the
-#    rule of lesson 06 at places that the past decides. Section 2 has the numbers.
+# 1. From the model's distribution given that the next row is an event. Nothing is lost by that: controls are put in by
+#    the rule of lesson 06, at places that the past decides. The nucleus and the other rules cut away more, and then it
+#    is no longer the model's distribution. Section 2 has the numbers.
 # 2. 0.95 to the power of three is 0.86. In practice more, because the last token of a nucleus goes beyond p.
-# 3. Section 12's simulation with other numbers: at 65 % preferred, about 90 judgements without ties for four times in
+# 3. Section 12's simulation with other numbers: at 65 % preferred, about 85 judgements without ties for four times in
 #    five. Forcing a choice removes ties and adds noise.
 # 4. Let someone who plays answer. Chords one knows ahead can be prepared; thirty seconds ahead is knowing the form.
 #

@@ -14,7 +14,6 @@ from course_utils.amt.vocab import as_triples
 
 RUNS = golden("amt/generate.json")
 FUNCTIONS = {"generate": generate, "generate_ar": generate_ar}
-LONG = 30  # steps: longer runs without a cache take the longest of all
 
 
 def again(run: dict[str, Any], **options: Any) -> Generated:
@@ -52,8 +51,6 @@ def test_the_events_are_the_authors(run: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("run", RUNS, ids=lambda run: run["name"])
 def test_without_a_cache_as_well(run: dict[str, Any]) -> None:
-    if len(run["steps"]) > LONG and "sliding" in run["name"]:
-        pytest.skip("the window slides in shorter runs too")
     made = again(run, cache=False)
     assert made.events.reshape(-1).tolist() == run["expected_events"]
 

@@ -27,7 +27,7 @@ def spans_of(case: dict[str, Any]) -> tuple[tuple[int, int], ...]:
     """What our rules allow, with those rules on that the case speaks of."""
     steps = [step for step in case["step"].split("+") if step in STEPS]
     on = {rule for step in steps for rule in STEPS[step]}
-    rules = Rules(**{rule: rule in on for rule in ("slots", "specials", "time", "instruments")})
+    rules = Rules(**{rule: rule in on for rule in ("slots", "specials", "time", "gap", "instruments")})
     slot = case.get("idx", 0 if "future" in steps else 2) % 3
     history = golden("amt/logits.json")["histories"].get(case.get("history"), [])
     used = instruments_in(as_triples(history))
