@@ -110,6 +110,7 @@ def test_the_melody_is_kept_and_everything_is_written(answer: dict[str, Any], pi
 
 
 def test_the_figures_are_those_of_the_files(answer: dict[str, Any]) -> None:
+    assert answer["shipped_piece"] is False
     rows = rows_of(answer)
     for row in rows.values():
         assert sum(row["instruments"].values()) == row["notes"]
@@ -147,6 +148,7 @@ def test_a_seed_gives_the_same_files_and_the_table_says_what_the_json_says(
     for row in answer["rows"]:
         assert f" {row['what']} {row['notes']} " in text
     assert "Melody: 1 Singer (Flute): the highest in 100%" in text
+    assert "Parts for --melody: 0 Keys (Acoustic Grand Piano), 1 Singer (Flute), 2 Low (" in text
     assert f"Sampled from 1 to 3 s: {answer['tokens']} tokens in" in text
     assert f"6 files in {tmp_path}, and the page piece_accompaniment.html" in done.stdout.replace("\n", " ").replace(
         "  ", " "
@@ -225,7 +227,12 @@ def test_without_midi_a_shipped_piece_is_taken_and_it_says_so(tmp_path: Path) ->
     assert f"No --midi given: taking a piece of the course, {name} (Freedoom)." in " ".join(done.stderr.split())
     assert (tmp_path / f"{Path(name).stem}_accompaniment.wav").exists()
     assert is_held_out_music(name), "the model must not have learned it by heart"
-    chosen = choose_melody(parts_of(data_folder() / commands.DEMO))
+    told = json.loads(course("accompany", "--start", 15, *SHORT, "--out", tmp_path / "json", "--json").stdout)
+    assert told["shipped_piece"] is True
+    parts = parts_of(data_folder() / commands.DEMO)
+    assert [part["number"] for part in told["parts"]] == list(range(len(parts)))
+    assert [part["notes"] for part in told["parts"]] == [len(part.events) for part in parts]
+    chosen = choose_melody(parts)
     assert "its name says so" in chosen.why
     assert "Program 14 (chromatic percussion) is played by" in " ".join(done.stdout.split()), (
         "what the synthesiser cannot voice is said"

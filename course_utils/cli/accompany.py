@@ -35,7 +35,11 @@ def accompany(
     out: Out,
     midi: Midi = None,
     melody: Annotated[
-        str, typer.Option("--melody", help="auto, or a part: its number, or the name of its track or instrument.")
+        str,
+        typer.Option(
+            "--melody",
+            help="auto, or a part: its number among those with notes, from 0, or its track's or instrument's name.",
+        ),
     ] = "auto",
     start: Start = 0.0,
     duration: Duration = SECONDS,
@@ -56,7 +60,7 @@ def accompany(
     """
     from course_utils.cli.sampled import Job
 
-    where = (_piece(midi, as_json), start, duration, out, page)
+    where = (*_piece(midi, as_json), start, duration, out, page)
     _run(Job("accompaniment", *where, top_p, temperature, delta, seed, model, device, prompt, melody=melody), as_json)
 
 
@@ -84,7 +88,7 @@ def infill(
     """
     from course_utils.cli.sampled import Job
 
-    where = (_piece(midi, as_json), start, duration, out, page)
+    where = (*_piece(midi, as_json), start, duration, out, page)
     middle = (0.25 * duration, 0.75 * duration)
     _run(Job("infilling", *where, top_p, temperature, delta, seed, model, device, gap=gap or middle), as_json)
 
@@ -109,19 +113,19 @@ def continue_(
     """
     from course_utils.cli.sampled import Job
 
-    where = (_piece(midi, as_json), start, duration, out, page)
+    where = (*_piece(midi, as_json), start, duration, out, page)
     _run(Job("continuation", *where, top_p, temperature, 5.0, seed, model, device, prompt), as_json)
 
 
-def _piece(midi: Path | None, quiet: bool) -> Path:
-    """The file that was named, or the course's own, which is said."""
+def _piece(midi: Path | None, quiet: bool) -> tuple[Path, bool]:
+    """The file that was named; or the course's own, which is said. And whether it is the course's."""
     if midi is not None:
-        return midi
+        return midi, False
     from course_utils.paths import data_folder
 
     if not quiet:
         typer.echo(f"No --midi given: taking a piece of the course, {Path(DEMO).name} (Freedoom).", err=True)
-    return data_folder() / DEMO
+    return data_folder() / DEMO, True
 
 
 def _run(job: Job, as_json: bool) -> None:

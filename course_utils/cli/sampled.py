@@ -57,6 +57,7 @@ class Job:
 
     task: str  # as `amt.Made.task`
     midi: Path
+    shipped: bool  # whether no file was named, and the course's own was taken
     start: float
     duration: float
     out: Path
@@ -104,6 +105,8 @@ class Report:
     duration: float  # s
     span: list[float]  # s of the excerpt, from where to where was sampled
     melody: dict[str, Any] | None
+    parts: list[dict[str, Any]]  # that have notes in the piece: number, name, instrument, notes
+    shipped_piece: bool  # whether no file was named, and the course's own was taken
     said: list[str]  # what reading and playing changed
     rows: list[Row] = field(default_factory=list)
     stopped: str = "end"  # or "interrupted", "limit"
@@ -217,10 +220,8 @@ def _check_out(job: Job) -> None:
 
 def _report(job: Job, excerpt: Excerpt) -> Report:
     melody = None
-    if excerpt.melody:
-        part = excerpt.melody.part
-        named = {"number": part.number, "name": part.name, "instrument": instrument_name(part.instrument)}
-        melody = named | {"why": excerpt.melody.why}
+    if excerpt.melody is not None:
+        melody = _named(excerpt.melody.part) | {"why": excerpt.melody.why}
     span = list(job.gap) if job.task == "infilling" else [job.prompt, job.duration]
     return Report(
         ok=False,
@@ -235,8 +236,14 @@ def _report(job: Job, excerpt: Excerpt) -> Report:
         duration=job.duration,
         span=span,
         melody=melody,
+        parts=[_named(part) | {"notes": len(part.events)} for part in excerpt.parts],
+        shipped_piece=job.shipped,
         said=list(excerpt.said),
     )
+
+
+def _named(part: Part) -> dict[str, Any]:
+    return {"number": part.number, "name": part.name, "instrument": instrument_name(part.instrument)}
 
 
 # --- sampling ---------------------------------------------------------------------------------------------------------

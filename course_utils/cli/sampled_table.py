@@ -47,12 +47,28 @@ def instruments(row: Row) -> str:
     return f"{text} and {left} more" if left > 0 else text or "none"
 
 
+def parts(report: Report) -> str:
+    """The parts of the piece by number, the busiest MOST_NAMED of them: "0 Lead (Flute), 1 Drums"."""
+    busiest = sorted(report.parts, key=lambda part: -part["notes"])[:MOST_NAMED]
+    told = []
+    for part in sorted(busiest, key=lambda part: part["number"]):
+        name, instrument = part["name"], part["instrument"]
+        told.append(
+            f"{part['number']} {name} ({instrument})"
+            if name and name != instrument
+            else f"{part['number']} {instrument}"
+        )
+    left = len(report.parts) - len(told)
+    return ", ".join(told) + (f" and {left} more (--json lists all)" if left else "")
+
+
 def sentences(report: Report, out: Path) -> list[str]:
     """What stands below the table."""
     begin, end = report.span
     lines = []
     if report.melody:
         lines.append(f"Melody: {_capital(report.melody['why'])}.")
+        lines.append(f"Parts for --melody: {parts(report)}.")
     lines.append(
         f"Sampled from {begin:g} to {end:g} s: {report.tokens:,} tokens in {report.seconds:.1f} s, "
         f"{report.tokens_per_second:.0f} tokens/s."
