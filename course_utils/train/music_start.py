@@ -83,7 +83,7 @@ def start_network(network: AMT) -> None:
     look(first, CARRYING, 0, periods, {time: None}, CARRIED_TIME, carried, controls=True, strength=0.5)
     look(first, 3, 5, periods, {}, everything, everything, strength=0.06)
     match(second, 0, TIME)
-    meet(second, MEETING, {note: 150.0, CONTROL: 220.0}, duration)
+    meet(second, MEETING, {note: 150.0, CONTROL: 320.0}, duration)
     for columns in (OWN_TIME, KIND):
         network.blocks[0].feed_forward.out.weight[columns] = 0.0
     writing = slice(MEETING * WIDTH // HEADS, (MEETING + 1) * WIDTH // HEADS)
