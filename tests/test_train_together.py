@@ -62,7 +62,7 @@ def test_what_is_held_only_decays(seen: list[dict], monkeypatch: pytest.MonkeyPa
     recipe, saw = THREE_STEPS, seen[0]
     decay = math.prod(1 - recipe.learning_rate(step) * recipe.weight_decay for step in range(recipe.steps))
     masks = held(monkeypatch)
-    assert len(masks) == 14
+    assert {"tokens.weight", "blocks.0.attention.out.weight", "blocks.1.attention.qkv.weight"} <= set(masks)
     for name, mask in masks.items():
         before, after = saw["before"][name], saw["after"][name]
         torch.testing.assert_close(
