@@ -5,7 +5,8 @@
     python -m benchmarks.vampnet --device cuda                   # a GPU is used anyway where there is one
 
 Contenders take turns in one process, and medians are compared, so that other work on the machine meets both alike.
-Weights do not change the work, so random ones are measured: no model need be downloaded or trained first.
+Weights do not change the work, only sizes do. So random ones are measured: of the course at the sizes that it ships,
+of the authors at theirs, with nothing to download or to train first.
 """
 
 from __future__ import annotations
@@ -20,11 +21,19 @@ from torch import Tensor
 
 from benchmarks.baselines import vampnet as authors
 from benchmarks.table import Row, interleaved_seconds, machine
+from course_utils import zoo
 from course_utils.linear import linear
 from course_utils.vampnet import Decoded, DecodeSettings, VampNet, VampNetConfig, decode, masked_counts
 from course_utils.vampnet.decoding import one_pass
 
-COURSE, FINE = VampNetConfig(), VampNetConfig(codebooks=9, conditioning=4)
+
+def shipped_config(name: str) -> VampNetConfig:
+    """The sizes of one of the course's networks, as its weights tell them. Raises the zoo's errors."""
+    _, metadata = zoo.read_weights(name)
+    return VampNetConfig(**json.loads(metadata["config"]))
+
+
+COURSE, FINE = shipped_config("vampnet-coarse"), shipped_config("vampnet-fine")
 OFFICIAL = VampNetConfig(width=1280, layers=20, heads=20)
 COURSE_FRAMES, OFFICIAL_FRAMES = 862, 575  # 10 s at each codec's frame rate
 THEIR_SHARE_LIMIT = 1 / 2.5  # of the authors' time, at the course's size
@@ -76,17 +85,17 @@ def course_rows(device: str, passes: int = 12, frames: int = COURSE_FRAMES, repe
     ]
 
 
-def stage_rows(device: str, passes: int = 36, frames: int = COURSE_FRAMES) -> list[Row]:
+def stage_rows(device: str, passes: int = 36, frames: int = COURSE_FRAMES, repeats: int = 3) -> list[Row]:
     """Both stages of 10 s at the course's size: once with the authors' two fine passes, once with as many as coarse."""
     coarse, fine = random_network(COURSE, device), random_network(FINE, device)
     codes = some_codes(FINE, frames, device)
     times = interleaved_seconds(
         {
-            "coarse": lambda: decode(coarse, codes[:, :4], None, DecodeSettings(passes)),
+            "coarse": lambda: decode(coarse, codes[:, : COURSE.codebooks], None, DecodeSettings(passes)),
             "two": lambda: decode(fine, codes, None, DecodeSettings(2)),
             "fine": lambda: decode(fine, codes, None, DecodeSettings(passes)),
         },
-        1,
+        repeats,
         finish_on(device),
     )
     first, two, all_fine = (statistics.median(times[name]) for name in ("coarse", "two", "fine"))

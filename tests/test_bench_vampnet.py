@@ -14,7 +14,7 @@ from benchmarks import vampnet as bench
 from benchmarks.baselines import vampnet as authors
 from benchmarks.table import interleaved_seconds
 from course_utils.linear import linear
-from course_utils.vampnet import DecodeSettings, VampNetConfig, decode
+from course_utils.vampnet import DecodeSettings, VampNetConfig, decode, load_vampnet
 
 SMALL = VampNetConfig(codebooks=3, width=32, layers=2, heads=4, vocabulary=40, entry_dim=4)
 SMALL_FINE = VampNetConfig(codebooks=5, conditioning=2, width=32, layers=2, heads=4, vocabulary=40, entry_dim=4)
@@ -91,15 +91,37 @@ def test_over_the_products_is_one_at_the_peak_itself() -> None:
     assert not over.missed
 
 
+def test_the_courses_sizes_are_those_of_its_networks() -> None:
+    models = load_vampnet("course")
+    assert (models.coarse.config, models.fine.config) == (bench.COURSE, bench.FINE)
+
+
 def test_the_parts_give_rows(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bench, "COURSE", SMALL)
+    monkeypatch.setattr(bench, "FINE", SMALL_FINE)
     found = [
         *bench.course_rows("cpu", passes=2, frames=20, repeats=1),
+        *bench.stage_rows("cpu", passes=2, frames=20, repeats=1),
         *bench.trace_rows("cpu", passes=2, frames=20, repeats=1),
         *bench.official_rows("cpu", passes=2, config=SMALL, frames=20, repeats=1, size=64),
     ]
     assert all(row.value > 0 for row in found)
     assert {row.against_what for row in found if row.against} == {"target", bench.THEIRS}
+
+
+def test_a_row_of_the_stages_is_the_median_of_its_rounds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bench, "COURSE", SMALL)
+    monkeypatch.setattr(bench, "FINE", SMALL_FINE)
+    asked: list[int] = []
+
+    def rounds(actions: dict[str, Any], repeats: int, _: object) -> dict[str, list[float]]:
+        asked.append(repeats)
+        return dict(zip(actions, ([9.0, 1, 2], [0.25, 9, 0.5], [3.0, 4, 9]), strict=True))
+
+    monkeypatch.setattr(bench, "interleaved_seconds", rounds)
+    two, as_many = bench.stage_rows("cpu", frames=20, repeats=5)
+    assert asked == [5]
+    assert (two.value, as_many.value) == (2.5, 6)
 
 
 def test_contenders_take_turns_and_the_first_round_does_not_count() -> None:

@@ -27,11 +27,13 @@ def ladder(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     command = [sys.executable, "-m", "course_utils", "codec", "--out", tmp_path_factory.mktemp("ladder"), "--json"]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
     assert done.returncode == 0, done.stderr
+    assert "No --input given: taking the course's own ladder clip." in done.stderr
     return json.loads(done.stdout)
 
 
 def test_the_ladder_is_complete(ladder: dict[str, Any]) -> None:
     assert ladder["ok"] is True
+    assert (Path(ladder["input"]).stem, ladder["demo"]) == ("ladder", True)
     assert ladder["seconds"] == 4.0
     assert ladder["frames"] == -(-4 * 44100 // facts.DAC_HOP.value)
     assert [row["level"] for row in ladder["levels"]] == list(range(1, 10))
@@ -93,7 +95,9 @@ def test_a_part_of_a_file_as_flac(tmp_path: Path) -> None:
     part = ("--start", 12.5, "--duration", 1.25, "--levels", "2-3", "--format", "flac")
     done = course("codec", "--input", tmp_path / "in.wav", *part, "--out", out, "--json")
     assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
     answer = json.loads(done.stdout)
+    assert answer["demo"] is False
     assert answer["seconds"] == 1.25
     assert sorted(p.name for p in out.iterdir()) == ["in_full.flac", "in_level2.flac", "in_level3.flac"]
     guitar = load_audio(tmp_path / "in.wav", start=12.5, duration=1.25).samples

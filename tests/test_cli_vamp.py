@@ -43,6 +43,7 @@ def answer(guitar: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, 
 def test_every_strategy_has_a_file(answer: dict[str, Any]) -> None:
     (clip,) = answer["clips"]
     assert (answer["ok"], answer["model"], answer["passes"], answer["seed"]) == (True, "course", 4, 0)
+    assert answer["demo"] is False
     assert (clip["style"], clip["seconds"], clip["frames"], clip["skipped"]) == ("faithful", 2.0, 173, {})
     assert [row["strategy"] for row in clip["variations"]] == list(STRATEGIES)
     files = [clip["target"], clip["codec"], *(row["file"] for row in clip["variations"])]
@@ -154,6 +155,15 @@ def test_without_input_the_demo_clips_are_taken_and_it_says_so(tmp_path: Path) -
     )
     assert "guitar (wild)" in done.stderr
     assert (tmp_path / "w" / "guitar_wild_dense.wav").exists()
+
+
+def test_without_input_the_json_says_that_the_demo_clips_were_taken(tmp_path: Path) -> None:
+    done = course("vamp", "--duration", 1, "--strategy", "dense", "--passes", 1, "--out", tmp_path, "--json")
+    assert done.returncode == 0, done.stderr
+    answer = json.loads(done.stdout)
+    assert answer["demo"] is True
+    assert [Path(clip["input"]).stem for clip in answer["clips"]] == [name for name, _ in DEMOS]
+    assert done.stderr.startswith("No --input given: taking the course's own clips, ")
 
 
 def drone(path: Path) -> Path:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -27,9 +28,10 @@ from course_utils.recorded.__main__ import main
 from course_utils.recorded.frechet import embed, frechet_distance, jackknife, reference_of
 from course_utils.recorded.material import CLIPS, REFERENCE, music
 from course_utils.recorded.registry import record
-from course_utils.recorded.sounding import spread, surprise
+from course_utils.recorded.sounding import MEASURES, spread, surprise
 from course_utils.recorded.store import folder_of, read_as_it_is
-from course_utils.vampnet import VampNet, VampNetConfig
+from course_utils.recorded.sweeps import SCHEDULES, frechet_change, hasty, schedules_sweep
+from course_utils.vampnet import VampNet, VampNetConfig, fixed_counts
 
 CODE = '''"""What it does."""
 
@@ -261,6 +263,85 @@ def test_the_jackknife_of_equal_clips_has_no_error() -> None:
     assert math.isnan(jackknife([windows], reference)[1])
 
 
+def test_the_change_of_the_frechet_distance_is_taken_clip_by_clip() -> None:
+    chance = np.random.default_rng(0)
+    reference = reference_of(chance.normal(size=(400, 3)))
+    before = [chance.normal(size=(50, 3)) + place for place in (-6, 0, 1, 5)]  # clips differ much
+    after = [windows + 1 for windows in before]  # and all change alike
+    change, error = frechet_change(before, after, reference)
+    distances = [jackknife(side, reference) for side in (before, after)]
+    assert change == pytest.approx(distances[1][0] - distances[0][0])
+    assert error < math.hypot(distances[0][1], distances[1][1]) / 2
+    assert frechet_change(before, before, reference) == pytest.approx((0, 0))
+    assert math.isnan(frechet_change(before[:1], after[:1], reference)[1])
+    with pytest.raises(ValueError, match="clips are compared one by one, these are 4 and 3"):
+        frechet_change(before, after[:3], reference)
+
+
+def test_the_error_of_a_change_is_that_of_a_jackknife() -> None:
+    chance = np.random.default_rng(0)
+    reference = reference_of(chance.normal(size=(400, 3)))
+    before, after = ([chance.normal(size=(50, 3)) + chance.normal(size=3) for _ in range(4)] for _ in range(2))
+    rest = [[k for k in range(4) if k != i] for i in range(4)]
+    left = [frechet_change([before[k] for k in r], [after[k] for k in r], reference)[0] for r in rest]
+    expected = math.sqrt(3 / 4 * sum((value - np.mean(left)) ** 2 for value in left))
+    assert frechet_change(before, after, reference)[1] == pytest.approx(expected)
+
+
+def test_the_schedules_run_from_all_to_none_and_differ_in_the_first_pass() -> None:
+    first = {name: fixed_counts(1000, 12, gamma)[0] for name, gamma in SCHEDULES.items()}
+    assert list(first) == ["cosine", "linear", "random", "hasty"]
+    assert first["cosine"] < first["linear"] < first["hasty"]
+    assert len(set(first.values())) == 4
+    ends = torch.tensor([0.0, 1.0])
+    assert [gamma(ends).tolist() for gamma in SCHEDULES.values()] == [pytest.approx([1, 0], abs=1e-6)] * 4
+    assert hasty(torch.tensor(2 / 3)) == pytest.approx(1 - math.cos(math.pi / 6))
+    with pytest.raises(ValueError, match="must lie between 0 and 1"):
+        hasty(torch.tensor([1.5]))
+
+
+def test_the_schedules_change_the_curve_alone() -> None:
+    assert RECORDINGS["schedules"] is schedules_sweep
+    sweep = schedules_sweep()
+    assert [point.settings.gamma for point in sweep.points] == list(SCHEDULES.values())
+    assert len({replace(point.settings, gamma=hasty) for point in sweep.points}) == 1
+    assert sweep.settings["passes"] == 12
+    assert sweep.settings["schedule"] == "swept"
+    assert (sweep.tasks, sweep.clips, len(sweep.seeds)) == (("vamp",), CLIPS, 2)
+
+
+def test_other_music_makes_a_sweep_stale() -> None:
+    files = schedules_sweep().files()
+    assert "data/clips/guitar.flac" in files  # measured
+    assert "data/midi/freedoom/fd12_freedm_D_SHAWN.mid" in files  # compared with
+    assert "missing" not in fingerprint(files).values()
+    assert "data/clips/guitar.flac" not in replace(schedules_sweep(), clips=("ladder",)).files()
+
+
+def test_a_sweep_tells_what_changed_from_its_first_point() -> None:
+    """Made-up figures of two clips and two seeds: what one clip has more at every point is not in the error."""
+    whole = schedules_sweep()
+    sweep = replace(whole, points=whole.points[:2], clips=("electronic", "b"))
+    chance = np.random.default_rng(0)
+    parts: dict[str, Any] = {"reference": ({}, {"reference": chance.normal(size=(99, 24))})}
+    for clip, much in (("electronic", 1.0), ("b", 9.0)):
+        for seed in (0, 1):
+            rows = [dict.fromkeys((*MEASURES, "coarse_seconds"), much + seed + 0.5 * n) for n in range(2)]
+            labels = ("original", "cosine", "linear")
+            arrays = {f"windows-{label}": chance.normal(size=(40, 24)) for label in labels}
+            codes = {f"codes-{label}": np.zeros((9, 4), dtype=np.int16) for label in labels}
+            parts[f"vamp.{seed}.{clip}"] = {"rows": rows, "real": much}, arrays | codes
+    numbers, kept = sweep.summary(parts)
+    first, second = numbers["tasks"]["vamp"]["rows"]
+    assert (first["schedule"], second["schedule"]) == ("cosine", "linear")
+    assert second["mel"] == pytest.approx([6, 4])
+    assert first["change"]["mel"] == pytest.approx([0, 0])
+    assert second["change"]["mel"] == pytest.approx([0.5, 0])
+    assert first["change"]["frechet"] == pytest.approx([0, 0])
+    assert second["change"]["frechet"][0] == pytest.approx(second["frechet"][0] - first["frechet"][0])
+    assert set(kept) == {"electronic-original", "electronic-vamp-cosine", "electronic-vamp-linear"}
+
+
 def test_spread_is_over_clips_not_seeds() -> None:
     assert spread([[1, 3], [4, 4], [6, 6]]) == pytest.approx([4, 2 / math.sqrt(3)])
     assert spread([[1, 3]]) == [2, 0]
@@ -295,7 +376,7 @@ def test_the_shipped_recording_is_of_the_shipped_models_and_code(name: str) -> N
     assert size < 2e6
 
 
-@pytest.mark.parametrize("name", ["passes", "temperatures", "density"])
+@pytest.mark.parametrize("name", ["passes", "temperatures", "density", "schedules"])
 def test_the_shipped_sweeps_hold_every_point(name: str) -> None:
     recording, sweep = read_recording(name), RECORDINGS[name]()
     assert recording.numbers["clips"] == list(sweep.clips)
@@ -307,6 +388,8 @@ def test_the_shipped_sweeps_hold_every_point(name: str) -> None:
             assert row["mel"][0] > 0
             assert -1 <= row["chroma"][0] <= 1
             assert 0 <= row["onset"][0] <= 1
+            above = row["mel"][0] - table["rows"][0]["mel"][0]
+            assert row["change"]["mel"][0] == pytest.approx(above, abs=1e-4)
         for point in sweep.points:
             assert recording.codes(f"electronic-{task}-{point.label}").shape[1] == 9
 

@@ -113,6 +113,44 @@ def test_every_guess_is_a_distribution(data: st.DataObject) -> None:
     assert sums == pytest.approx(dict.fromkeys(NAMES, 1.0))
 
 
+def test_what_is_guessed_right_by_hand(fitted: Baselines) -> None:
+    codes = torch.tensor([[0, 1, 3, 3, 2, 0, 0]])
+    hidden = torch.tensor([[False, True, True, True, False, True, True]])
+    hits = {name: rows[0].tolist() for name, rows in fitted.right(codes, hidden).items()}
+    assert hits["chance"] == [0.25] * 5
+    assert hits["unigram"] == [0, 0, 0, 1, 1]  # always 0, the most frequent
+    # 1 after a known 0; 0 where the code before is hidden; after a known 2 all were seen alike: the most frequent, 0
+    assert hits["bigram"] == [1, 0, 0, 1, 1]
+    # 0 from beside and from afar; 2 from beside: 0.8 + 0.2 / 8; two away 2 has 0.4 + 0.6 / 8, and 0 has 0.6 / 2
+    assert hits["copy"] == [0, 0, 0, 0, 0]
+    held = fitted.right(torch.tensor([[2, 2, 2, 2, 0]]), torch.tensor([[False, True, True, True, True]]))
+    # 3 frames away: 2 has 0.1 + 0.9 / 8, less than the 0.9 / 2 of 0
+    assert held["copy"][0].tolist() == [1, 1, 0, 1]
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(0, 1000), st.integers(1, 12), st.sampled_from([0.3, 0.6, 1.0]))
+def test_the_likeliest_guess_is_that_of_the_fewest_nats(seed: int, T: int, share: float) -> None:
+    chance = np.random.default_rng(seed)
+    follow = chance.integers(0, 5, (2, V, V)).astype(np.int32)
+    fitted = Baselines(
+        chance.dirichlet(np.ones(V), size=2), follow, np.array([3.0, 30.0]), chance.random((2, module.FARTHEST))
+    )
+    codes = torch.from_numpy(chance.integers(0, V, (2, T)))
+    hidden = torch.from_numpy(chance.random((2, T)) < share)
+    hidden[1, T - 1] = True
+    nats: dict[str, list[float]] = {name: [] for name in NAMES}
+    right: dict[str, list[float]] = {name: [] for name in NAMES}
+    for code in range(V):  # all that the last frame of c1 could be
+        codes[1, T - 1] = code
+        for found, rows in ((nats, fitted.nats(codes, hidden)), (right, fitted.right(codes, hidden))):
+            for name in NAMES:
+                found[name].append(float(rows[name][1][-1]))
+    assert right["chance"] == [1 / V] * V
+    for name in NAMES[1:]:
+        assert right[name] == [float(code == np.argmin(nats[name])) for code in range(V)]
+
+
 def test_what_is_hidden_is_not_looked_at(fitted: Baselines) -> None:
     codes, hidden = torch.tensor([[0, 1, 3, 3, 2]]), torch.tensor([[False, True, True, False, False]])
     before = fitted.nats(codes, hidden)
@@ -150,4 +188,4 @@ def test_shapes_that_do_not_fit_are_refused(fitted: Baselines) -> None:
     with pytest.raises(ValueError, match=r"codes and hidden are \[1, frames\], not \[2, 5\]"):
         fitted.nats(torch.zeros(2, 5, dtype=torch.int64), torch.zeros(2, 5, dtype=torch.bool))
     with pytest.raises(ValueError, match="one clip at a time"):
-        fitted.nats(torch.zeros(1, 5, dtype=torch.int64), torch.zeros(1, 4, dtype=torch.bool))
+        fitted.right(torch.zeros(1, 5, dtype=torch.int64), torch.zeros(1, 4, dtype=torch.bool))

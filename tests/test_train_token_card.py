@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import math
 from typing import Any
@@ -15,7 +16,8 @@ from course_utils.files import rounded, sha256_of
 from course_utils.train.baselines import NAMES, Baselines
 from course_utils.train.card import HELD_OUT_PIECES
 from course_utils.train.corpus import FIRST_TRAINING_SEED, is_held_out
-from course_utils.train.token_card import as_page
+from course_utils.train.export import training_story
+from course_utils.train.token_card import as_page, causal_steps
 from course_utils.train.token_guesses import (
     COMPOSED_SEEDS,
     RATIOS,
@@ -32,6 +34,7 @@ from course_utils.train.token_guesses import (
     random_masks,
     ratio_tables,
     span_masks,
+    tally_baselines,
     tally_network,
 )
 from course_utils.vampnet import VampNet, VampNetConfig
@@ -116,6 +119,23 @@ def test_stretches_of_one_piece_are_one_sample() -> None:
     assert tally.count[0].tolist() == (masks[0].sum((0, 2)) + masks[1].sum((0, 2))).tolist()
 
 
+def test_the_guesses_without_a_network_by_hand() -> None:
+    unigram = np.array([[0.25] * 4, [0.5, 0.25, 0.125, 0.125]])
+    follow = np.zeros((2, 4, 4), dtype=np.int32)
+    follow[1, 0, 1] = 8  # in c1 a 0 is followed by a 1
+    baselines = Baselines(unigram, follow, np.array([2.0, 2.0]), np.full((2, 64), 0.8))
+    piece = Piece("a", "made up", torch.tensor([[[3, 3, 3, 3, 3], [0, 1, 3, 3, 3]]]))
+    hidden = torch.tensor([[[False, True, False, True, True]]])  # of c1, which is all that the network predicts
+    found = tally_baselines(baselines, [piece, piece], [hidden, hidden], first=1)
+    assert all(tally.count.tolist() == [[6]] for tally in found.values())
+    # twice: chance a quarter of each; never a 0; a 1 after the 0; 0, 3 and 3 are copied
+    assert {name: tally.right.tolist() for name, tally in found.items()} == {
+        "chance": [[1.5]], "unigram": [[0]], "bigram": [[2]], "copy": [[4]],
+    }  # fmt: skip
+    assert found["unigram"].nats[0, 0] == pytest.approx(2 * -math.log(0.25 * 0.125 * 0.125))
+    assert figures(found["copy"])["accuracy"] == pytest.approx([4 / 6])
+
+
 def test_figures_by_hand() -> None:
     two = math.log(2)
     nats, right = np.array([[10 * two, 4 * two], [30 * two, 8 * two]]), np.array([[1.0, 0], [2, 0]])
@@ -139,7 +159,8 @@ def test_a_margin_is_outside_its_interval_only_if_the_pieces_agree() -> None:
     assert by_one["low"][0] <= 0
 
 
-def some_tables() -> dict[str, Any]:
+@pytest.fixture(scope="module")
+def tables() -> dict[str, Any]:
     """Tables of tiny networks on made-up music."""
     pieces, chance = music("abcd", 900, 3), np.random.default_rng(0)
     baselines = Baselines(
@@ -155,8 +176,23 @@ def some_tables() -> dict[str, Any]:
     return {**ratios, "inpainting": inpainting_table(networks, pieces, 86.13, told.append)}
 
 
-def test_tables_and_the_page_made_of_them() -> None:
-    tables = some_tables()
+@pytest.fixture
+def card(tables: dict[str, Any]) -> dict[str, Any]:
+    """A card of tiny networks."""
+    return {
+        "model": "vampnet-fine",
+        "weights_sha256": "abc",
+        "weights_bytes": 10_000_000,
+        "parameters": 5,
+        "sizes": {**vars(network(codebooks=3, conditioning=1).config)},
+        "training": {"steps": 3, "hardware": "two cores"},
+        "music": [{"name": "a", "kind": "made up", "frames": 900}],
+        "floor": {"one point": True, "another": False},
+        **copy.deepcopy(tables),
+    }
+
+
+def test_tables_and_the_page_made_of_them(tables: dict[str, Any], card: dict[str, Any]) -> None:
     assert list(tables["ratios"]) == [f"{ratio:g}" for ratio in RATIOS]
     assert list(tables["inpainting"]) == [*(f"{span:g}" for span in SPANS), "all"]
     row = tables["ratios"]["0.5"]
@@ -168,23 +204,39 @@ def test_tables_and_the_page_made_of_them() -> None:
     few, many = (np.array(tables["ratios"][ratio]["model"]["bits"]) for ratio in ("0.2", "0.95"))
     assert tables["context"]["bits"] == pytest.approx(many - few)
     assert min(tables["context"]["bits_error"]) > 0
-    card = {
-        "model": "vampnet-fine",
-        "weights_sha256": "abc",
-        "weights_bytes": 10_000_000,
-        "parameters": 5,
-        "sizes": {**vars(network(codebooks=3, conditioning=1).config)},
-        "training": {"steps": 3, "hardware": "two cores"},
-        "music": [{"name": "a", "kind": "made up", "frames": 900}],
-        "floor": {"one point": True, "another": False},
-        **tables,
-    }
     page = as_page(card)
     assert page == as_page(json.loads(json.dumps(rounded(card))))
     assert "- met: one point" in page
     assert "- NOT met: another" in page
     assert f"{row['model']['mean_bits']:.2f} ± {row['model']['mean_bits_error']:.2f}" in page
     assert "| hidden | guess | c1 | c2 | mean |" in page
+    assert "upper estimate" not in page
+
+
+def test_the_page_says_how_many_each_guess_has_right(card: dict[str, Any]) -> None:
+    for ratio in card["ratios"].values():
+        assert ratio["chance"]["accuracy"] == pytest.approx([1 / V] * 2)
+    card["ratios"]["0.5"]["copy"] |= {"accuracy": [0.125, 0.0625], "mean_accuracy": 0.09375}
+    page = as_page(card)
+    (line,) = [line for line in page.splitlines() if line.startswith("| 50% | copy |")]
+    assert [cell.split(", ")[1] for cell in line.split(" | ")[2:]] == ["12.5%", "6.2%", "9.4% |"]
+    assert "bootstrap over pieces; and how many are guessed right:" in page
+
+
+def test_the_page_says_for_how_long_the_causal_network_saw_both_sides(card: dict[str, Any]) -> None:
+    forked = {"steps": 60, "forked": "off the coarse model's run at step 35"}
+    assert causal_steps(forked) == {"alone": 25, "all": 60}
+    assert causal_steps({"steps": 60}) is None
+    page = as_page(card | {"causal_steps": causal_steps(forked)})
+    assert "made 25 of its 60 training steps without the future" in page
+    assert "it is an upper estimate" in page
+
+
+def test_the_shipped_causal_networks_story_is_understood() -> None:
+    story = training_story(zoo.weights_path("vampnet-causal"))
+    steps = causal_steps(story)
+    assert (steps is not None) == ("forked" in story)
+    assert steps is None or 0 < steps["alone"] < steps["all"] == story["steps"]
 
 
 def test_the_floor_is_judged_on_every_codebook_and_every_guess() -> None:

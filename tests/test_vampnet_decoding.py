@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
@@ -184,6 +185,8 @@ def test_seeds_may_be_given_one_by_one() -> None:
     result = decode(NETWORK, codes, seed=[5, 5]).codes
     assert torch.equal(result[0], result[1])
     assert not torch.equal(*decode(NETWORK, codes, seed=5).codes.unbind(0))
+    counted = DecodeSettings(np.int64(3), temperature=np.float32(1))  # type: ignore[arg-type]
+    assert same(decode(NETWORK, codes, None, counted, np.int64(5)), decode(NETWORK, codes, None, DecodeSettings(3), 5))
     with pytest.raises(ValueError, match="3 seeds for 2 clips"):
         decode(NETWORK, codes, seed=[1, 2, 3])
 
@@ -392,7 +395,9 @@ def test_masks_that_do_not_fit_are_refused(mask: Tensor, says: str) -> None:
         ({"passes": 2.5}, "whole number of passes"),
         ({"temperature": -1.0}, "temperature must be 0 or more, not -1.0"),
         ({"temperature": float("nan")}, "temperature must be 0 or more, not nan"),
+        ({"temperature": "1"}, "temperature must be 0 or more, not '1'"),
         ({"mask_temperature": -1.0}, "mask_temperature must be 0 or more"),
+        ({"sample_cutoff": float("nan")}, "sample_cutoff is a share of the passes, not nan"),
         ({"top_p": 0.0}, "top_p is a share"),
         ({"typical_mass": 1.5}, "typical_mass is a share"),
         ({"typical_min_tokens": 0}, "typical_min_tokens = 0"),

@@ -103,3 +103,8 @@ def test_a_pass_starts_from_what_is_masked_now() -> None:
 def test_bad_input(call, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         call()
+
+
+def test_a_curve_that_gives_no_number_is_told() -> None:
+    with pytest.raises(ValueError, match=r"gamma\(0.25\) is nan: it must be the share still masked, 0 to 1"):
+        masked_counts(40, 4, lambda r: r * torch.nan)

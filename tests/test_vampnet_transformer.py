@@ -296,6 +296,8 @@ def test_lora_is_added_once_an_eighth() -> None:
     assert set(merged) == {"a.weight", "b.weight"}
     torch.testing.assert_close(merged["a.weight"], weights["a.weight"] + torch.einsum("or,ri->oi", B, A) / 8)
     assert torch.equal(merge_lora(weights, 0.0)["a.weight"], weights["a.weight"])
+    small = merge_lora({**weights, "a.lora_A": A[:4], "a.lora_B": B[:, :4]})["a.weight"]
+    torch.testing.assert_close(small, weights["a.weight"] + B[:, :4] @ A[:4] / 4)
 
 
 def test_half_a_pair_of_lora_factors_is_refused() -> None:

@@ -55,6 +55,7 @@ class Report:
 
     ok: bool
     input: str
+    demo: bool  # whether no sound was named, and the course's own clip was taken
     model: str
     seconds: float
     frames: int
@@ -86,7 +87,7 @@ def codec(
     SI-SDR (dB, higher is closer), mel distance (lower is closer), spectral centroid (Hz, brightness).
     """
     wanted = parse_levels(levels)
-    if source is None and not as_json:
+    if source is None:
         typer.echo(f"No --input given: taking the course's own {DEMO} clip.", err=True)
     report = run(Job(source, start, duration, out, wanted, model.value, device, kind.value), quiet=as_json)
     if as_json:
@@ -158,6 +159,7 @@ def run(job: Job, quiet: bool = False) -> Report:
         report = Report(
             ok=True,
             input=str(job.path()),
+            demo=job.source is None,
             model=model.name,
             seconds=length / model.sample_rate,
             frames=codes.shape[-1],

@@ -85,6 +85,7 @@ class Report:
     model: str
     passes: int
     seed: int
+    demo: bool  # whether no sound was named, and the course's own clips were taken
     clips: list[Answer] = field(default_factory=list)
     html: str | None = None
 
@@ -122,11 +123,12 @@ def vamp(
         raise typer.BadParameter("beats belong to one sound: name it with --input", param_hint="--beats")
     if beats is not None and "beat" not in names:
         raise typer.BadParameter("only the strategy beat uses them", param_hint="--beats")
-    if source is None and not as_json:
+    if source is None:
         clips = " and ".join(f"{name} ({style.value if style else own})" for name, own in DEMOS)
         typer.echo(f"No --input given: taking the course's own clips, {clips}.", err=True)
     wanted = [(source, style.value if style else "wild")] if source else _demos(style)
-    job = Job(wanted, names, strategy != ALL, passes, seed, model.value, start, duration, beats, device, out, page)
+    demo, named = source is None, strategy != ALL
+    job = Job(wanted, demo, names, named, passes, seed, model.value, start, duration, beats, device, out, page)
     report = run(job, quiet=as_json)
     if as_json:
         typer.echo(json.dumps(asdict(report)))
@@ -158,6 +160,7 @@ class Job:
     """The command's arguments."""
 
     sounds: list[tuple[Path, str]]  # file, style
+    demo: bool  # whether they are the course's own
     strategies: list[str]
     named: bool  # whether somebody chose the strategies: then none may be left out
     passes: int
@@ -197,7 +200,7 @@ def run(job: Job, quiet: bool = False) -> Report:
     with Progress(quiet, "loading the models") as say:
         codec, models = _load(job)
         plans = [_plans(sound, job, codec) for sound in sounds]
-        report = Report(True, models.name, job.passes, job.seed)
+        report = Report(True, models.name, job.passes, job.seed, job.demo)
         for sound, strategies in zip(sounds, plans, strict=True):
             report.clips.append(_answer(sound, strategies, job, codec, models, say))
         if job.page:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
 
 from course_utils.audio import SAMPLE_RATE, demo_clip, load_audio
+from course_utils.audio.clip import DEMO_CLIPS
 from course_utils.paths import data_folder
 from course_utils.synth.compose import compose
 from course_utils.synth.render import Renderer
@@ -46,12 +47,24 @@ REFERENCE = (
 )
 
 
+def music_files(names: Iterable[str]) -> list[str]:
+    """What decides how these pieces sound: recordings, MIDI files, the SoundFont, the code that composes and plays."""
+    found = {"course_utils/audio/clip.py", f"data/{FONT}"}
+    found |= {f"course_utils/synth/{module}.py" for module in ("compose", "harmony", "render", "soundfont", "styles")}
+    for name in names:
+        if name in DEMO_CLIPS or name.startswith("heldout_"):
+            found.add(f"data/clips/{name}.flac")
+        elif not name.startswith("composed-"):
+            found.add(f"data/midi/freedoom/{name}.mid")
+    return sorted(found)
+
+
 def music(name: str, seconds: float) -> Samples:
     """The beginning of a demo clip, a held-out recording, a Freedoom piece or "composed-SEED": float32 [N].
 
     A clip that is shorter than that is not made longer.
     """
-    if name in ("electronic", "guitar", "ladder"):
+    if name in DEMO_CLIPS:
         return demo_clip(name).samples[: round(seconds * SAMPLE_RATE)]
     if name.startswith("heldout_"):
         return load_audio(data_folder() / "clips" / f"{name}.flac", duration=seconds).samples

@@ -19,7 +19,7 @@ from course_utils.paths import cache_folder
 from course_utils.recorded.fingerprint import fingerprint
 from course_utils.recorded.store import Arrays, Recording, RecordingError, write_arrays, write_recording
 from course_utils.recorded.strategies import StrategiesRecorder
-from course_utils.recorded.sweeps import density_sweep, passes_sweep, temperatures_sweep
+from course_utils.recorded.sweeps import density_sweep, passes_sweep, schedules_sweep, temperatures_sweep
 
 Progress = Callable[[int, int], None]  # jobs done, jobs in all
 Part = tuple[dict[str, Any], Arrays]  # figures and arrays of one job
@@ -57,6 +57,7 @@ RECORDINGS: dict[str, Callable[[], Recorder]] = {
     "passes": passes_sweep,
     "temperatures": temperatures_sweep,
     "density": density_sweep,
+    "schedules": schedules_sweep,
     "strategies": StrategiesRecorder,
 }
 

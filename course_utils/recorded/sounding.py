@@ -21,7 +21,7 @@ from course_utils.vampnet import DecodeSettings, Mask, VampNet, decode, masks
 from course_utils.vampnet.load import load_vampnet
 from course_utils.vampnet.models import VampNetModels
 
-FILES = (  # everything that decides what a decode of the course models gives, and how it is measured
+FILES = (  # everything but the music that decides what a decode of the course models gives, and how it is measured
     "data/models/course-codec/weights.safetensors",
     "data/models/vampnet-coarse/weights.safetensors",
     "data/models/vampnet-fine/weights.safetensors",

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from course_utils.audio import demo_clip
+from course_utils.recorded.material import music_files
 from course_utils.recorded.sounding import FILES, Studio
 from course_utils.recorded.store import Arrays
 from course_utils.vampnet import DecodeSettings
@@ -44,9 +45,8 @@ class StrategiesRecorder:
 
     def files(self) -> list[str]:
         """Everything that decides the result."""
-        clips = [f"data/clips/{clip}.flac" for clip in STYLES]
         code = [f"course_utils/vampnet/{module}.py" for module in CODE]
-        return [*FILES, *clips, *code, "course_utils/recorded/strategies.py"]
+        return [*FILES, *music_files(STYLES), *code, "course_utils/recorded/strategies.py"]
 
     def jobs(self) -> list[str]:
         """Each clip with each strategy."""

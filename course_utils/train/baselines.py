@@ -49,12 +49,7 @@ class Baselines:
 
         codes: int64 [C, T]; hidden: bool [C, T]. Raises ValueError for other shapes.
         """
-        if codes.ndim != 2 or codes.shape != hidden.shape or len(codes) != len(self.unigram):
-            raise ValueError(
-                f"one clip at a time: codes and hidden are [{len(self.unigram)}, frames], not {list(codes.shape)} and "
-                f"{list(hidden.shape)}"
-            )
-        rows = list(zip(codes.numpy(), hidden.numpy(), strict=True))
+        rows = self._rows(codes, hidden)
         chance = np.log(self.unigram.shape[1])
         return {
             "chance": [np.full(int(gap.sum()), chance) for _, gap in rows],
@@ -62,6 +57,32 @@ class Baselines:
             "bigram": [self._bigram(c, row, gap) for c, (row, gap) in enumerate(rows)],
             "copy": [self._copy(c, row, gap) for c, (row, gap) in enumerate(rows)],
         }
+
+    def right(self, codes: Tensor, hidden: Tensor) -> dict[str, list[Floats]]:
+        """1 where a guess's likeliest code is the hidden one, else 0; codes, shapes and errors as in `nats`.
+
+        By chance all codes are equally likely, so it is right in 1 of V cases.
+        """
+        rows = self._rows(codes, hidden)
+        likeliest = {
+            "unigram": [np.full(int(gap.sum()), self.unigram[c].argmax()) for c, (_, gap) in enumerate(rows)],
+            "bigram": [self._likeliest_bigram(c, row, gap) for c, (row, gap) in enumerate(rows)],
+            "copy": [self._likeliest_copy(c, row, gap) for c, (row, gap) in enumerate(rows)],
+        }
+        hits = {
+            name: [(code == row[gap]).astype(float) for code, (row, gap) in zip(found, rows, strict=True)]
+            for name, found in likeliest.items()
+        }
+        return {"chance": [np.full(int(gap.sum()), 1 / self.unigram.shape[1]) for _, gap in rows], **hits}
+
+    def _rows(self, codes: Tensor, hidden: Tensor) -> list[tuple[Whole, npt.NDArray[np.bool_]]]:
+        """Codes and what of them is hidden, by codebook."""
+        if codes.ndim != 2 or codes.shape != hidden.shape or len(codes) != len(self.unigram):
+            raise ValueError(
+                f"one clip at a time: codes and hidden are [{len(self.unigram)}, frames], not {list(codes.shape)} and "
+                f"{list(hidden.shape)}"
+            )
+        return list(zip(codes.numpy(), hidden.numpy(), strict=True))
 
     def _bigram(self, c: int, row: Whole, gap: npt.NDArray[np.bool_]) -> Floats:
         place = np.flatnonzero(gap)
@@ -73,15 +94,28 @@ class Baselines:
         follow = (count + self.strength[c] * plain) / (seen + self.strength[c])
         return -np.log(np.where(known, follow, plain))
 
-    def _copy(self, c: int, row: Whole, gap: npt.NDArray[np.bool_]) -> Floats:
+    def _likeliest_bigram(self, c: int, row: Whole, gap: npt.NDArray[np.bool_]) -> Whole:
         place = np.flatnonzero(gap)
-        plain = self.unigram[c][row[place]]
-        source, distance = nearest_known(gap)
-        source, distance = source[place], np.minimum(distance[place], FARTHEST)
-        there = source >= 0
-        still = np.where(there, self.still[c][distance - 1], 0.0)
-        same = row[place] == row[np.maximum(source, 0)]
-        return -np.log(still * same + (1 - still) * plain)
+        known = (place > 0) & ~gap[place - 1]
+        after = (self.follow[c][row[place - 1]] + self.strength[c] * self.unigram[c]).argmax(1)
+        return np.where(known, after, self.unigram[c].argmax())
+
+    def _copy(self, c: int, row: Whole, gap: npt.NDArray[np.bool_]) -> Floats:
+        plain = self.unigram[c][row[gap]]
+        copied, still = self._copied(c, row, gap)
+        return -np.log(still * (copied == row[gap]) + (1 - still) * plain)
+
+    def _likeliest_copy(self, c: int, row: Whole, gap: npt.NDArray[np.bool_]) -> Whole:
+        copied, still = self._copied(c, row, gap)
+        often = self.unigram[c].argmax()
+        over = still + (1 - still) * self.unigram[c][copied] > (1 - still) * self.unigram[c][often]
+        return np.where(over, copied, often)
+
+    def _copied(self, c: int, row: Whole, gap: npt.NDArray[np.bool_]) -> tuple[Whole, Floats]:
+        """For each hidden frame the nearest known code, and the chance that it is still there; 0 without one."""
+        source, distance = (found[gap] for found in nearest_known(gap))
+        still = self.still[c][np.minimum(distance, FARTHEST) - 1]
+        return row[np.maximum(source, 0)], np.where(source >= 0, still, 0.0)
 
 
 def nearest_known(gap: npt.NDArray[np.bool_]) -> tuple[Whole, Whole]:

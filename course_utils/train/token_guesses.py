@@ -112,10 +112,11 @@ def tally_baselines(
     for piece, mask in _pairs(pieces, masks):
         hidden = torch.zeros(piece.codes.shape[1:], dtype=torch.bool)
         hidden[first : first + mask.shape[1]] = mask[0]
-        for name, nats in baselines.nats(piece.codes[0], hidden).items():
-            chosen = nats[first : first + mask.shape[1]]
-            sums = np.array([float(row.sum()) for row in chosen])
-            rows[name].append((sums, np.zeros_like(sums), mask.sum((0, 2)).numpy()))
+        nats, right = baselines.nats(piece.codes[0], hidden), baselines.right(piece.codes[0], hidden)
+        chosen = slice(first, first + mask.shape[1])
+        for name, found in rows.items():
+            sums = (np.array([row.sum() for row in kind[name][chosen]]) for kind in (nats, right))
+            found.append((*sums, mask.sum((0, 2)).numpy()))
     return {name: _by_name(pieces, found) for name, found in rows.items()}
 
 
@@ -218,7 +219,7 @@ def ratio_tables(
         all_ours.append(ours)
         table[f"{ratio:g}"] = {
             "model": figures(ours),
-            **{name: _without_accuracy(figures(tally)) for name, tally in theirs.items()},
+            **{name: figures(tally) for name, tally in theirs.items()},
             "by_piece": dict(zip(names, (ours.nats.sum(1) / ours.count.sum(1) / math.log(2)).tolist(), strict=True)),
             "margins": {name: margin(ours, tally) for name, tally in theirs.items()},
         }
@@ -239,10 +240,6 @@ def context_gain(much: Tally, little: Tally) -> dict[str, Any]:
 
     once = np.ones((1, len(much.nats)))
     return {"bits": bits(once)[0].tolist(), "bits_error": bits(weights.astype(float)).std(0).tolist()}
-
-
-def _without_accuracy(found: dict[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in found.items() if "accuracy" not in key}
 
 
 def inpainting_table(

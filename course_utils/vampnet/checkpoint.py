@@ -9,7 +9,6 @@ Source: the layout is that of VampNet's released code and weights (arXiv 2307.04
 from __future__ import annotations
 
 import json
-import pickle
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -18,8 +17,8 @@ import torch
 from torch import Tensor
 
 from course_utils.vampnet.transformer import BUCKETS, VampNet, VampNetConfig
+from course_utils.zoo.tensors import TensorFileError, read_pth, read_safetensors
 
-LORA_SCALE = 1 / 8  # alpha 1 over rank 8
 SIZES = {  # the authors' argument, ours
     "n_codebooks": "codebooks",
     "n_conditioning_codebooks": "conditioning",
@@ -41,13 +40,13 @@ def load_checkpoint(
     codebooks: Tensor,
     kwargs: Mapping[str, Any] | None = None,
     lora: Mapping[str, Tensor] | None = None,
-    lora_scale: float = LORA_SCALE,
+    lora_scale: float | None = None,
 ) -> VampNet:
     """The network of a checkpoint in the authors' format (.pth or .safetensors), ready for use.
 
     codebooks: the codec's entries float [at least C, 1024, 8], of which the first C are used. kwargs: the sizes,
-    where the file does not tell them. lora: factors to lay over those of the file. lora_scale: 0 leaves LoRA out, for
-    files whose weights already contain it. Raises `CheckpointError`.
+    where the file does not tell them. lora: factors to lay over those of the file. lora_scale: as
+    `merge_lora`; 0 leaves LoRA out, for files whose weights already contain it. Raises `CheckpointError`.
     """
     weights, stored = read_checkpoint(path)
     config = config_of(stored if kwargs is None else kwargs)
@@ -63,34 +62,18 @@ def read_checkpoint(path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]
     path = Path(path)
     if not path.is_file():
         raise CheckpointError(f"{path} is not there: give the path of a .pth or .safetensors file")
-    weights, metadata = _read_safetensors(path) if path.suffix == ".safetensors" else _read_pth(path)
-    kwargs = metadata.get("kwargs", {})
+    try:
+        if path.suffix == ".safetensors":
+            weights, texts = read_safetensors(path)
+            kwargs = json.loads(texts.get("kwargs", "{}"))
+        else:
+            weights, metadata = read_pth(path, flat=True)
+            kwargs = metadata.get("kwargs", {})
+    except TensorFileError as error:
+        raise CheckpointError(f"{path.name} {error}") from error
+    except json.JSONDecodeError as error:
+        raise CheckpointError(f"{path.name} has no sizes that can be read ({error})") from error
     return weights, dict(kwargs) if isinstance(kwargs, Mapping) else {}
-
-
-def _read_pth(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    try:
-        stored = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as error:
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise CheckpointError(f"{path.name} cannot be read as plain weights ({reason})") from error
-    weights = stored.get("state_dict", stored) if isinstance(stored, dict) else None
-    if not isinstance(weights, dict) or not all(isinstance(value, Tensor) for value in weights.values()):
-        raise CheckpointError(f"{path.name} holds no dictionary of weights")
-    metadata = stored.get("metadata") if weights is not stored else None
-    return dict(weights), metadata if isinstance(metadata, dict) else {}
-
-
-def _read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    from safetensors import SafetensorError, safe_open
-
-    try:
-        with safe_open(path, framework="pt") as file:
-            weights = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
-            text = (file.metadata() or {}).get("kwargs", "{}")
-        return weights, {"kwargs": json.loads(text)}
-    except (SafetensorError, json.JSONDecodeError) as error:
-        raise CheckpointError(f"{path.name} cannot be read as safetensors ({error})") from error
 
 
 def config_of(kwargs: Mapping[str, Any]) -> VampNetConfig:
@@ -112,7 +95,7 @@ def config_of(kwargs: Mapping[str, Any]) -> VampNetConfig:
 
 
 def network_from(
-    weights: Mapping[str, Tensor], config: VampNetConfig, codebooks: Tensor, lora_scale: float = LORA_SCALE
+    weights: Mapping[str, Tensor], config: VampNetConfig, codebooks: Tensor, lora_scale: float | None = None
 ) -> VampNet:
     """Network with the authors' weights, LoRA merged, in evaluation mode; tensors it has no use for are left aside.
 
@@ -134,9 +117,10 @@ def network_from(
     return network.eval()
 
 
-def merge_lora(weights: Mapping[str, Tensor], scale: float = LORA_SCALE) -> dict[str, Tensor]:
+def merge_lora(weights: Mapping[str, Tensor], scale: float | None = None) -> dict[str, Tensor]:
     """Add scale * B @ A to every weight [out, in] that has factors A [rank, in] and B [out, rank]; drop the factors.
 
+    scale: by default alpha / rank with the authors' alpha of 1; their files have rank 8.
     Raises `CheckpointError` for factors without a partner or a weight, or of another shape.
     """
     merged = {name: tensor.float() for name, tensor in weights.items() if not name.endswith(("lora_A", "lora_B"))}
@@ -149,7 +133,7 @@ def merge_lora(weights: Mapping[str, Tensor], scale: float = LORA_SCALE) -> dict
         weight, A, B = (weights[name].float() for name in parts)
         if (B.shape[0], A.shape[1]) != tuple(weight.shape) or A.shape[0] != B.shape[1]:
             raise CheckpointError(f"LoRA for {layer} is {list(B.shape)} x {list(A.shape)} beside {list(weight.shape)}")
-        merged[parts[0]] = weight + scale * (B @ A)
+        merged[parts[0]] = weight + (1 / A.shape[0] if scale is None else scale) * (B @ A)
     return merged
 
 

@@ -7,10 +7,13 @@ Source: VampNet (arXiv 2307.04686, section 2.3) after Chang et al. 2022 (MaskGIT
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from numbers import Integral, Real
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -53,11 +56,14 @@ class DecodeSettings:
     compat: bool = False
 
     def __post_init__(self) -> None:
-        if isinstance(self.passes, bool) or not isinstance(self.passes, int) or self.passes < 1:
+        if isinstance(self.passes, bool) or not isinstance(self.passes, Integral) or self.passes < 1:
             raise ValueError(f"decoding takes a whole number of passes, at least 1, not {self.passes!r}")
         for name in ("temperature", "mask_temperature"):
-            if not 0 <= getattr(self, name) < float("inf"):
-                raise ValueError(f"{name} must be 0 or more, not {getattr(self, name)}")
+            number = getattr(self, name)
+            if not isinstance(number, Real) or not 0 <= number < math.inf:
+                raise ValueError(f"{name} must be 0 or more, not {number!r}")
+        if not isinstance(self.sample_cutoff, Real) or math.isnan(self.sample_cutoff):
+            raise ValueError(f"sample_cutoff is a share of the passes, not {self.sample_cutoff!r}")
         for name in ("top_p", "typical_mass"):
             share = getattr(self, name)
             if share is not None and not 0 < share <= 1:
@@ -364,7 +370,9 @@ def _generators(seed: int | Sequence[int], clips: int) -> list[torch.Generator]:
 
 def seeds_of(seed: int | Sequence[int], clips: int) -> list[int]:
     """One seed for each clip: seed, seed + 1, ... from one number. Raises ValueError for another number of seeds."""
-    seeds = [seed + clip for clip in range(clips)] if isinstance(seed, int) else list(seed)
+    if isinstance(seed, int | np.integer):
+        seed = range(int(seed), int(seed) + clips)
+    seeds = [int(number) for number in seed]
     if len(seeds) != clips:
         raise ValueError(f"{len(seeds)} seeds for {clips} clips: give one number, or one for each clip")
     return seeds

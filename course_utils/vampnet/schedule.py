@@ -82,6 +82,8 @@ def masked_after(number: int, passes: int, n_masked: int, now: int, gamma: Gamma
     if number == passes or now == 0:
         return 0
     share = gamma(torch.tensor([number / passes], dtype=torch.float32))
+    if not bool(share.isfinite()):
+        raise ValueError(f"gamma({number / passes:.3g}) is {float(share)}: it must be the share still masked, 0 to 1")
     wanted = math.floor((share * n_masked).item())
     return max(1, min(now - 1, wanted))
 

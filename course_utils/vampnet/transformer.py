@@ -174,11 +174,12 @@ class VampNet(nn.Module):
 
     def bias(self, frames: int) -> Tensor:
         """What distance alone adds to the attention scores of every layer: float [1, heads, T, T], query by key."""
-        place = torch.arange(frames, device=self.distance_bias.weight.device)
-        distance = place[None] - place[:, None]  # key - query
-        bias = self.distance_bias(distance_bucket(distance)).permute(2, 0, 1)[None]
-        bias = bias.contiguous()  # or every layer would copy it
-        return bias.masked_fill(distance > 0, -torch.inf) if self.config.causal else bias
+        distance = torch.arange(1 - frames, frames, device=self.distance_bias.weight.device)  # key - query
+        by_distance = self.distance_bias(distance_bucket(distance)).T  # [heads, 2 T - 1]
+        if self.config.causal:
+            by_distance = by_distance.masked_fill(distance > 0, -torch.inf)
+        rows = by_distance.unfold(1, frames, 1).flip(1)  # [heads, T, T]; the first query's row begins at distance 0
+        return rows[None].contiguous()  # or every layer would copy it
 
     def hidden(self, latents: Tensor, bias: Tensor | None = None) -> Tensor:
         """Latents [B, T, C * 8] through all layers: [B, T, width]. `bias(T)` may be made once for many calls."""

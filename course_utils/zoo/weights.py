@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import json
-import pickle
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from course_utils.files import atomic_write, sha256_of
 from course_utils.zoo.download import DownloadError, Progress, download_file
 from course_utils.zoo.registry import MANIFEST, Model, ZooError, expected, find_model, shown
+from course_utils.zoo.tensors import TensorFileError, read_pth, read_safetensors
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -99,38 +99,14 @@ def _verify(model: Model, path: Path) -> None:
 
 def _read(model: Model, path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """Tensors and metadata of a file with the model's structure. Raises `_UnreadableError`."""
-    tensors, metadata = (_read_safetensors if model.file.endswith(".safetensors") else _read_pth)(path)
+    try:
+        tensors, metadata = (read_safetensors if model.file.endswith(".safetensors") else read_pth)(path)
+    except TensorFileError as error:
+        raise _UnreadableError(str(error)) from error
     count = sum(tensor.numel() for tensor in tensors.values())
     if model.parameters is not None and count != model.parameters:
         raise _UnreadableError(f"holds {count} numbers where {model.parameters} were expected")
     return tensors, metadata
-
-
-def _read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    from safetensors import SafetensorError, safe_open
-
-    try:
-        with safe_open(path, framework="pt") as file:
-            return {key: file.get_tensor(key) for key in file.keys()}, dict(file.metadata() or {})  # noqa: SIM118
-    except SafetensorError as error:
-        raise _UnreadableError(f"cannot be read as safetensors ({error})") from error
-
-
-def _read_pth(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """A checkpoint of the audiotools library: {"state_dict": tensors by name, "metadata": {"kwargs": ...}}."""
-    import torch
-
-    try:
-        stored = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as error:
-        # weights_only: anything but tensors and plain values is refused, not run.
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise _UnreadableError(f"cannot be read as plain weights ({reason})") from error
-    tensors = stored.get("state_dict") if isinstance(stored, dict) else None
-    if not isinstance(tensors, dict) or not all(isinstance(t, torch.Tensor) for t in tensors.values()):
-        raise _UnreadableError("holds no dictionary of weights")
-    metadata = stored.get("metadata")
-    return dict(tensors), metadata if isinstance(metadata, dict) else {}
 
 
 def _fetch(model: Model, progress: Progress | None) -> Path:

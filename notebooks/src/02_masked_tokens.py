@@ -550,7 +550,8 @@ figure(
 # %% [markdown]
 # The emptier the grid, the dearer each code. And decoding from nothing **begins** with an empty grid. So the cosine
 # trains where the model is weakest, and where its first decisions fall. The columns tell something else too: compare c0
-# with c3. What three codebooks have left over is closer to noise, and noise cannot be guessed.
+# with c3. The more a code costs, the less the known codes around it tell of it. c3 says what three codebooks left
+# over. (Is that noise, then? Do not conclude it from the cost. Lesson 04 measures what the codes of noise cost.)
 #
 # > **Paper, article, released code.** The article says that masks are drawn "linear, cosine or random". All three
 # > exist. VampNet uses the cosine, in training and in decoding. And "random" can mean two things: *which* codes are
@@ -698,6 +699,21 @@ print(f"and is better in {int((gain > 0).sum())} of them")
 print("more than twice the error bar:", bool(gain.mean() > 2 * error))
 
 # %% [markdown]
+# Is all of that owed to the future? Two models can also differ in practice. Their cards say how many training steps
+# each made in its own way of looking:
+
+# %%
+from course_utils.zoo import read_card
+
+training = {name: read_card(f"vampnet-{name}")["training"] for name in ("coarse", "causal")}
+parted = int(training["causal"].get("forked", "at step 0").split()[-1])
+print(f"coarse: {training['coarse']['steps']} steps, all with both sides in view")
+print(f"causal: {training['causal']['steps']} steps, {training['causal']['steps'] - parted} of them without the future")
+
+# %% [markdown]
+# If the causal model made fewer steps in its own way than the other, part of the gain may be missing training. Then the
+# gain is an **upper estimate** of what the future is worth.
+#
 # Where in the hole does it help? Predict the shape of both curves, then look.
 
 # %%
@@ -715,9 +731,9 @@ figure(fig, f"Cost of c0 by place in a hole of 22 frames, mean of {len(held_coar
 # %% [markdown]
 # <details><summary>What to see</summary>
 #
-# At the left edge both know what came just before, so there they should be closest. Towards the right edge the music
-# that follows is near, and only one of the two can see it. The distance between the curves at the right is what the
-# future is worth.
+# At the left edge both know what came just before, so there they should be closest. A distance even there would hint at
+# missing training, rather than at the future. Towards the right edge the music that follows is near, and only one of
+# the two can see it. What the distance grows by on the way there is a better measure of what the future is worth.
 #
 # </details>
 #

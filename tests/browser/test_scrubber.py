@@ -291,9 +291,12 @@ def test_ten_seconds_fit_and_a_pass_is_redrawn_within_a_frame(open_html: Callabl
         return best.slice(1);
     }"""
     )
-    print(f"redraw of {len(best)} passes: median {np.median(best):.1f} ms, longest {max(best):.1f} ms")
+    middle, most = np.percentile(best, [50, 95])
+    print(
+        f"redraw of {len(best)} passes: median {middle:.1f} ms, 95 % within {most:.1f} ms, longest {max(best):.1f} ms"
+    )
     assert len(best) == 38
-    assert np.median(best) < FRAME
+    assert most < FRAME
     session = page.context.new_cdp_session(page)
     session.send("Performance.enable", {"timeDomain": "threadTicks"})
 
