@@ -2,7 +2,7 @@
 
     python -m benchmarks amt                                  # with all the others: make bench
     python -m benchmarks.amt --only small [--json]            # one part: small, medium, course
-    python -m benchmarks.amt --device cuda --dtype bfloat16   # a GPU is used anyway where there is one
+    python -m benchmarks.amt --device cuda --dtype bfloat16   # a GPU is used anyway where there is one; also --compile
 
 A token cannot be sampled faster than the weights that it needs are read. That limit is measured in the same run: how
 fast this machine sums up an array too large for its caches. Weights do not change the work, so random ones are taken.
@@ -11,6 +11,7 @@ fast this machine sums up an array too large for its caches. Weights do not chan
 from __future__ import annotations
 
 import argparse
+import copy
 import json
 import statistics
 import time
@@ -23,15 +24,18 @@ from benchmarks.baselines import amt as authors
 from benchmarks.table import Row, machine
 from course_utils.amt import vocab
 from course_utils.amt.generate import Settings, Task, prepare, sample_event
+from course_utils.amt.load import compile_steps
 from course_utils.amt.network import AMT, AMTConfig
 from course_utils.amt.rules import Rules
 from course_utils.amt.vocab import Triples
 from course_utils.amt.window import Reader
 from course_utils.linear import Linear
+from course_utils.paths import data_folder
 
 SMALL = AMTConfig(width=768, layers=12, heads=12)  # 128 M parameters
 MEDIUM = AMTConfig(width=1024, layers=24, heads=16)  # 360 M
 HISTORIES = (100, 500, 1000)  # tokens
+PIECE = "midi/freedoom/fd13_freedoom2_D_SHAWN.mid"  # in data/: the one that `course accompany` takes by itself
 THEIRS = "a loop without a cache"
 SHARE_LIMIT = 1 / 20  # of their time, at the longest history and with what the sliding window costs
 OVER_BANDWIDTH_AIM = 1 / 0.7
@@ -150,18 +154,22 @@ def size_rows(
     config: AMTConfig,
     device: str,
     dtype: torch.dtype,
+    compiled: bool = False,
     histories: tuple[int, ...] = HISTORIES,
     events: int = 12,
 ) -> list[Row]:
     """One size of network: each history without a slide, then the longest through a whole turn of the window."""
     network = random_network(config, device, dtype)
+    slow = copy.deepcopy(network) if compiled else network
+    if compiled:
+        compile_steps(network)
     ours, theirs, speeds = {}, {}, []
     for tokens in histories:
         rows = tokens // vocab.EVENT_SIZE
         speeds.append(bandwidth(device))  # before each, and the best of all: other work only ever slows it down
         slide = 1 if rows < SHORT_ROWS else "block"
         ours[tokens] = 1e3 * statistics.median(event_seconds(network, rows, events, slide)) / vocab.EVENT_SIZE
-        theirs[tokens] = 1e3 * their_seconds(network, rows) / vocab.EVENT_SIZE
+        theirs[tokens] = 1e3 * their_seconds(slow, rows) / vocab.EVENT_SIZE
     turn = Settings().window(config.context).drop  # events from one slide to the next
     turning = 1e3 * statistics.mean(event_seconds(network, rows, turn)) / vocab.EVENT_SIZE
     speed = max(speeds)
@@ -186,17 +194,19 @@ def size_rows(
     ]
 
 
-def course_rows(device: str, dtype: torch.dtype) -> list[Row]:
-    """20 s of music by the course's own model, behind 5 s of a piece of our own making; nothing without the model."""
+def course_rows(device: str, dtype: torch.dtype, compiled: bool = False) -> list[Row]:
+    """20 s of music by the course's own model, behind 5 s of a held-out piece; nothing without the model."""
     from course_utils import zoo
     from course_utils.amt.accompany import continue_piece
     from course_utils.amt.load import load_amt
 
     try:
-        network = load_amt("course", device, dtype)
+        network = load_amt("course", device, dtype, compiled)
     except zoo.ZooError:
         return []
-    piece = some_events(400)
+    piece = data_folder() / PIECE
+    if compiled:
+        continue_piece(network, piece, duration=6.0)  # compiles
     started = time.perf_counter()
     made = continue_piece(network, piece, duration=25.0)
     seconds = time.perf_counter() - started
@@ -206,18 +216,20 @@ def course_rows(device: str, dtype: torch.dtype) -> list[Row]:
     ]
 
 
-PARTS: dict[str, Callable[[str, torch.dtype], list[Row]]] = {
-    "small": lambda device, dtype: size_rows("small", SMALL, device, dtype),
-    "medium": lambda device, dtype: size_rows("medium", MEDIUM, device, dtype),
+PARTS: dict[str, Callable[[str, torch.dtype, bool], list[Row]]] = {
+    "small": lambda device, dtype, compiled: size_rows("small", SMALL, device, dtype, compiled),
+    "medium": lambda device, dtype, compiled: size_rows("medium", MEDIUM, device, dtype, compiled),
     "course": course_rows,
 }
 
 
-def rows(only: str | None = None, device: str | None = None, dtype: str | None = None) -> list[Row]:
+def rows(
+    only: str | None = None, device: str | None = None, dtype: str | None = None, compiled: bool = False
+) -> list[Row]:
     """Return the figures of one part, or of all, on a GPU (in bfloat16) where there is one."""
     device = device or ("cuda" if torch.cuda.is_available() else "cpu")
     kind = getattr(torch, dtype or ("bfloat16" if device.startswith("cuda") else "float32"))
-    return [row for name, part in PARTS.items() if only in (None, name) for row in part(device, kind)]
+    return [row for name, part in PARTS.items() if only in (None, name) for row in part(device, kind, compiled)]
 
 
 def main() -> int:
@@ -226,9 +238,10 @@ def main() -> int:
     parser.add_argument("--only", choices=sorted(PARTS), help="one part (default: all)")
     parser.add_argument("--device", help="cpu, cuda, ... (default: a GPU if there is one)")
     parser.add_argument("--dtype", choices=("float32", "bfloat16", "float16"), help="of the weights")
+    parser.add_argument("--compile", action="store_true", help="our steps by torch.compile, which is meant for GPUs")
     parser.add_argument("--json", action="store_true", help="one JSON object on stdout")
     options = parser.parse_args()
-    found = rows(options.only, options.device, options.dtype)
+    found = rows(options.only, options.device, options.dtype, options.compile)
     where = f"{machine()}, torch {torch.__version__} with {torch.get_num_threads()} threads"
     if options.json:
         print(json.dumps({"machine": where, "amt": [row.as_json() for row in found]}, indent=1))

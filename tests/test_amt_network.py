@@ -152,6 +152,18 @@ def test_half_precision_keeps_its_kind() -> None:
         assert network.hidden(some_tokens(5), network.cache(2)).dtype == torch.bfloat16
 
 
+def test_half_precision_is_the_same_with_a_cache() -> None:
+    network, tokens = made().bfloat16(), some_tokens(24)
+    exact = made().hidden(tokens).float()
+    with torch.inference_mode():
+        plain, cache = network.hidden(tokens).float(), network.cache(len(tokens))
+        parts = [network.hidden(part, cache) for part in (tokens[:, :9], *tokens[:, 9:].split(1, 1))]
+    cached = torch.cat(parts, dim=1).float()
+    rounding = (plain - exact).abs().max()
+    assert 0 < rounding < 0.1
+    assert (cached - plain).abs().max() <= 2 * rounding, "no farther apart than half precision is from single"
+
+
 # --- what is refused --------------------------------------------------------------------------------------------------
 
 

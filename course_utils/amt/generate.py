@@ -20,7 +20,7 @@ from torch import Tensor
 from course_utils.amt import token_lists, vocab
 from course_utils.amt.interleave import anticipate
 from course_utils.amt.network import AMT
-from course_utils.amt.rules import ALL, SLOTS, TIME, Rules, Span, allowed, broken_rules, instruments_in, size
+from course_utils.amt.rules import ALL, SLOT_NAMES, TIME, Rules, Span, allowed, broken_rules, instruments_in, size
 from course_utils.amt.sampling import Drawn, check_sampling, draw
 from course_utils.amt.vocab import Triples
 from course_utils.amt.window import BLOCK_SHARE, HEADROOM_TICKS, Reader, Window, relative, room_in
@@ -200,13 +200,13 @@ def generate_ar(
 class Task:
     """The state of a run: what has been read, what waits, and where in time we are."""
 
-    start: int  # ticks
-    end: int  # ticks
+    start_ticks: int
+    end_ticks: int
     mode: int  # the first token of every window
     history: Triples  # rows read so far, in order
     waiting: Triples  # rows still to be put in, in order of time
     future: Triples  # inputs behind the start: part of the result
-    now: int  # ticks: onset of the last event
+    now_ticks: int  # onset of the last event
     anticipates: bool = True
     sound: list[bool] = field(default_factory=list)  # of each row of history: whether its first token is a time
     used: set[int] = field(default_factory=set)  # instruments that count for the limit
@@ -293,13 +293,14 @@ def _run(model: AMT, task: Task, settings: Settings, progress: Progress | None) 
     if model.config.vocabulary != vocab.VOCAB_SIZE:
         raise GenerateError(f"a network of {model.config.vocabulary:,} tokens does not speak of these events")
     reader, window = Reader(model, settings.cache), settings.window(model.config.context)
+    length = vocab.seconds(task.end_ticks - task.start_ticks)
     chance = torch.Generator().manual_seed(settings.seed)
     steps: list[Sampled] = []
     stopped = "limit"
     try:
         while len(steps) < settings.max_events:
             if task.anticipates:
-                task.put_in(task.now + settings.delta_ticks)
+                task.put_in(task.now_ticks + settings.delta_ticks)
             uniform = torch.rand(3, generator=chance).tolist()
             step = sample_event(reader, window, task, uniform, settings, len(steps))
             steps.append(step)
@@ -307,9 +308,9 @@ def _run(model: AMT, task: Task, settings: Settings, progress: Progress | None) 
                 stopped = "end"
                 break
             if progress is not None:
-                progress(vocab.seconds(max(task.now - task.start, 0)), vocab.seconds(task.end - task.start))
+                progress(vocab.seconds(max(task.now_ticks - task.start_ticks, 0)), length)
         if progress is not None and stopped == "end":
-            progress(vocab.seconds(task.end - task.start), vocab.seconds(task.end - task.start))
+            progress(length, length)
     except KeyboardInterrupt:
         if stopped != "end":
             stopped = "interrupted"  # all that was sampled so far is returned
@@ -320,15 +321,15 @@ def sample_event(
     reader: Reader, window: Window, task: Task, uniform: list[float], settings: Settings, number: int = 0
 ) -> Sampled:
     """Sample time, duration and note of one event by three numbers from 0 to 1."""
-    floor = max(task.start, task.now)
-    begins = np.where(task.sound, vocab.onsets(task.history), floor)
-    first = window.slide(begins, floor)
-    offset = int(begins[first:].min()) if first < len(begins) else (0 if settings.compat else floor)
+    floor_ticks = max(task.start_ticks, task.now_ticks)
+    begins = np.where(task.sound, vocab.onsets(task.history), floor_ticks)
+    first = window.slide(begins, floor_ticks)
+    offset = int(begins[first:].min()) if first < len(begins) else (0 if settings.compat else floor_ticks)
     seen = relative(task.history[first:], offset, np.array(task.sound[first:], dtype=bool))
     hidden = reader.read(np.concatenate([[task.mode], seen.reshape(-1)]))
     drawn, spans = [], []
     for slot in range(vocab.EVENT_SIZE):
-        spans.append(_allowed(slot, floor - offset, task.used, settings))
+        spans.append(_allowed(slot, floor_ticks - offset, task.used, settings))
         token, how = draw_token(reader.model, hidden, spans[slot], uniform[slot], settings)
         drawn.append(torch.stack([token.double(), *(number.double() for number in how[1:])]))
         if slot + 1 < vocab.EVENT_SIZE:
@@ -337,18 +338,19 @@ def sample_event(
     tokens = [int(row[0]) for row in numbers]
     reader.pushed(tokens[:2])
     trace = tuple(
-        Token(number, SLOTS[slot], tokens[slot], size(spans[slot]), int(row[1]), row[2], row[3])
+        Token(number, SLOT_NAMES[slot], tokens[slot], size(spans[slot]), int(row[1]), row[2], row[3])
         for slot, row in enumerate(numbers)
     )
-    broken = broken_rules(tokens, floor - offset, task.used)
+    broken = broken_rules(tokens, floor_ticks - offset, task.used)
     shift = offset if settings.compat or _is_time(tokens[0]) else 0
     return Sampled((tokens[0] + shift, tokens[1], tokens[2]), trace, broken, len(seen), offset)
 
 
-def _allowed(slot: int, floor: int, used: set[int], settings: Settings) -> tuple[Span, ...]:
-    spans = allowed(slot, floor, used, settings.rules, settings.compat)
+def _allowed(slot: int, floor_ticks: int, used: set[int], settings: Settings) -> tuple[Span, ...]:
+    spans = allowed(slot, floor_ticks, used, settings.rules, settings.compat)
     if not spans:  # cannot be, unless the window counts further than times go
-        raise GenerateError(f"the rules leave no {SLOTS[slot]} token: {vocab.seconds(floor):g} s into the window")
+        into = vocab.seconds(floor_ticks)
+        raise GenerateError(f"the rules leave no {SLOT_NAMES[slot]} token: {into:g} s into the window")
     return spans
 
 
@@ -376,13 +378,13 @@ def _take(task: Task, step: Sampled, settings: Settings) -> bool:
     """Put a sampled event behind the history; False if it lies at or beyond the end, and is not taken."""
     sound = settings.compat or _is_time(step.tokens[TIME].token)
     moves = settings.compat or (sound and "specials" not in step.broken)
-    time = step.triple[0] if moves else task.now
+    time = step.triple[0] if moves else task.now_ticks
     if not task.anticipates:
         task.put_in(time)  # what should have come before it
-    if moves and time >= task.end:
+    if moves and time >= task.end_ticks:
         return False
     task.append(np.array([step.triple], dtype=np.int64), sound)
-    task.now = time
+    task.now_ticks = time
     return True
 
 
@@ -401,7 +403,7 @@ def _result(task: Task, steps: list[Sampled], stopped: str, reader: Reader, sett
         steps=tuple(steps),
         broken=dict(Counter(name for step in steps for name in step.broken)),
         stopped=stopped,
-        reached=vocab.seconds(task.end if stopped == "end" else max(task.now, task.start)),
+        reached=vocab.seconds(task.end_ticks if stopped == "end" else max(task.now_ticks, task.start_ticks)),
         readings=reader.readings,
     )
 

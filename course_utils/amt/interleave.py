@@ -43,20 +43,20 @@ MODES = ("autoregressive", "seq2seq", "sort", "anticipation")
 # events is event i; the controls count on from there.
 
 
-def seq2seq_order(events: Sequence[int], controls: Sequence[int], delta: int) -> list[int]:
+def seq2seq_order(events: Sequence[int], controls: Sequence[int], delta_ticks: int) -> list[int]:
     """First all controls, then all events."""
     n = len(events)
     return [*range(n, n + len(controls)), *range(n)]
 
 
-def sort_order(events: Sequence[int], controls: Sequence[int], delta: int) -> list[int]:
+def sort_order(events: Sequence[int], controls: Sequence[int], delta_ticks: int) -> list[int]:
     """In order of time; on the same tick the events come first."""
     times = [*events, *controls]
     return sorted(range(len(times)), key=times.__getitem__)
 
 
-def anticipation_order(events: Sequence[int], controls: Sequence[int], delta: int) -> list[int]:
-    """Each control as soon as an event has begun no more than `delta` ticks before it, and only before a next event.
+def anticipation_order(events: Sequence[int], controls: Sequence[int], delta_ticks: int) -> list[int]:
+    """Each control as soon as an event has begun no more than `delta_ticks` before it, and only before a next event.
 
     Controls that are not reached are left out: they are always the last ones.
     """
@@ -64,7 +64,7 @@ def anticipation_order(events: Sequence[int], controls: Sequence[int], delta: in
     heard = 0  # onset of the last event in the sequence: all that the sampler knows of time
     waiting = 0  # the first control that is not in the sequence yet
     for place, onset in enumerate(events):
-        while waiting < len(controls) and controls[waiting] - delta <= heard:
+        while waiting < len(controls) and controls[waiting] - delta_ticks <= heard:
             order.append(len(events) + waiting)
             waiting += 1
         order.append(place)

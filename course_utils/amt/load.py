@@ -62,10 +62,10 @@ def load_amt(
 
 
 def compile_steps(network: AMT) -> AMT:
-    """The same network, whose steps of one token torch.compile turns into code of its own at the first of them.
+    """This network, whose steps of one token torch.compile turns into code of its own at the first of them.
 
-    Results are the same up to rounding. It is meant for GPUs: with the course model's sizes a CPU takes a minute or
-    two to compile, and three times as long for every step.
+    It is changed in place: copy it before, not after. Results are the same up to rounding. It is meant for GPUs: with
+    the course model's sizes a CPU takes a minute or two to compile, and three times as long for every step.
     Raises RuntimeError where a CPU's network cannot be compiled for want of a C++ compiler.
     """
     compiler = os.environ.get("CXX") or {"darwin": "clang++", "win32": "cl"}.get(sys.platform, "g++")

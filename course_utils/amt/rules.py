@@ -15,7 +15,7 @@ from course_utils.amt import vocab
 from course_utils.amt.vocab import Triples
 
 TIME, DURATION, NOTE = 0, 1, 2  # the three slots of an event
-SLOTS = ("time", "duration", "note")
+SLOT_NAMES = ("time", "duration", "note")
 MELODIC = 15  # instruments besides drums: a MIDI file has 16 channels, and one of them is the drums'
 LAST_INSTRUMENT_COMPAT = 15  # the released code takes no new one when this many are there, of whatever kind
 REST_INSTRUMENT = vocab.MAX_NOTE // vocab.MAX_PITCH  # what the released code takes a rest for: 129
@@ -29,6 +29,7 @@ SLOT_RANGES: tuple[Span, ...] = (
     (vocab.DUR_OFFSET, vocab.NOTE_OFFSET),
     (vocab.NOTE_OFFSET, vocab.REST),
 )
+LEARNED_RANGES = (*SLOT_RANGES[:2], (vocab.NOTE_OFFSET, vocab.REST + 1))  # with the rest, which may stand for a note
 
 
 @dataclass(frozen=True)
@@ -51,11 +52,11 @@ ALL = Rules()
 
 
 def allowed(
-    slot: int, floor: int = 0, used: Iterable[int] = (), rules: Rules = ALL, compat: bool = False
+    slot: int, floor_ticks: int = 0, used: Iterable[int] = (), rules: Rules = ALL, compat: bool = False
 ) -> tuple[Span, ...]:
     """The tokens that may come next, as spans in rising order; none if the rules leave nothing.
 
-    slot: 0 time, 1 duration, 2 note. floor: the earliest time in ticks, counted as the window counts. used:
+    slot: 0 time, 1 duration, 2 note. floor_ticks: the earliest time in ticks, counted as the window counts. used:
     instruments of the piece so far. compat: as the released code, which lets REST stand for a time or a duration, lets
     time leap as far as it likes, counts REST and drums as instruments, and stops at 15 of them.
     """
@@ -66,10 +67,10 @@ def allowed(
         spans = _only_slot(spans, slot, compat)
     if rules.time and slot == TIME:
         last = vocab.VOCAB_SIZE if compat else vocab.MAX_TIME
-        spans = remove(spans, 0, min(max(floor, 0), last))
+        spans = remove(spans, 0, min(max(floor_ticks, 0), last))
     if rules.gap and slot == TIME and not compat:
         # All that was learned from has an event or a rest each second: what is left for later times is untrained.
-        spans = remove(spans, max(floor, 0) + LONGEST_GAP + 1, vocab.MAX_TIME)
+        spans = remove(spans, max(floor_ticks, 0) + LONGEST_GAP + 1, vocab.MAX_TIME)
     if rules.instruments and slot == NOTE:
         spans = _only_instruments(spans, playable(used, compat))
     return spans
@@ -126,10 +127,10 @@ def instruments_in(triples: Triples) -> set[int]:
     return {int(note) // vocab.MAX_PITCH for note in notes if 0 <= note <= vocab.MAX_NOTE}
 
 
-def broken_rules(triple: Iterable[int], floor: int, used: Iterable[int]) -> tuple[str, ...]:
+def broken_rules(triple: Iterable[int], floor_ticks: int, used: Iterable[int]) -> tuple[str, ...]:
     """Names of the rules that one sampled triple breaks, in the order of `Rules`; () for a sound event.
 
-    floor: the earliest time in ticks, in the triple's own count.
+    floor_ticks: the earliest time in ticks, in the triple's own count.
     """
     time, duration, note = (int(token) for token in triple)
     found = []
@@ -138,9 +139,9 @@ def broken_rules(triple: Iterable[int], floor: int, used: Iterable[int]) -> tupl
         found.append("slots")
     if max(time, duration, note) >= vocab.CONTROL_OFFSET:
         found.append("specials")
-    if time < floor:
+    if time < floor_ticks:
         found.append("time")
-    if max(floor, 0) + LONGEST_GAP < time < vocab.DUR_OFFSET:
+    if max(floor_ticks, 0) + LONGEST_GAP < time < vocab.DUR_OFFSET:
         found.append("gap")
     can = playable(used)
     if vocab.NOTE_OFFSET <= note < vocab.REST and can is not None:

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from course_utils.amt import vocab
 from course_utils.amt.network import AMT
-from course_utils.amt.rules import SLOT_RANGES
+from course_utils.amt.rules import LEARNED_RANGES
 from course_utils.amt.vocab import Triples
 
 BLOCK_SHARE = 3  # the block slide drops a third of the window
@@ -47,20 +47,20 @@ class Window:
         self.room, self.drop, self.reach_ticks = room, drop, reach_ticks
         self.first = 0
 
-    def slide(self, begins: NDArray[np.int64], floor: int) -> int:
+    def slide(self, begins: NDArray[np.int64], floor_ticks: int) -> int:
         """Move on if need be, and return the first row to be seen.
 
-        begins: onsets in ticks, int64 [N], of all rows so far. floor: the earliest time to be sampled, in ticks.
+        begins: onsets in ticks, int64 [N], of all rows so far. floor_ticks: the earliest time to be sampled, in ticks.
         """
         rows = len(begins)
         if rows - self.first > self.room:
             self.first = rows - self.room + self.drop - 1
         if self.reach_ticks is not None and rows > self.first:
             ahead = np.minimum.accumulate(begins[self.first :][::-1])[::-1]  # earliest onset from each row on
-            if floor - ahead[0] > self.reach_ticks:
+            if floor_ticks - ahead[0] > self.reach_ticks:
                 # Like a block: half the reach is left, so that it does not happen again at once.
                 keep = self.reach_ticks if self.drop == 1 else self.reach_ticks // 2
-                self.first += int(np.searchsorted(ahead, floor - keep))
+                self.first += int(np.searchsorted(ahead, floor_ticks - keep))
         return self.first
 
 
@@ -185,7 +185,7 @@ def _odds(model: AMT, piece: Triples, place: int, rows: int, mode: int) -> tuple
         )
     tokens = np.concatenate([[mode], relative(seen, offset).reshape(-1), real[:2]])
     hidden = model.hidden(torch.from_numpy(tokens).to(model.device)[None])[0, -3:]
-    ranges = ((now - offset, vocab.MAX_TIME), SLOT_RANGES[1], (vocab.NOTE_OFFSET, vocab.REST + 1))
+    ranges = ((now - offset, vocab.MAX_TIME), *LEARNED_RANGES[1:])
     odds = [model.logits(hidden[slot], *span).float().log_softmax(-1) for slot, span in enumerate(ranges)]
     surprise = -sum(float(odds[slot][real[slot] - low]) for slot, (low, _) in enumerate(ranges))
     return odds, surprise

@@ -60,7 +60,7 @@ def accompany(
     """
     from course_utils.cli.sampled import Job
 
-    where = (*_piece(midi, as_json), start, duration, out, page)
+    where = (*_piece(midi), start, duration, out, page)
     _run(Job("accompaniment", *where, top_p, temperature, delta, seed, model, device, prompt, melody=melody), as_json)
 
 
@@ -88,7 +88,7 @@ def infill(
     """
     from course_utils.cli.sampled import Job
 
-    where = (*_piece(midi, as_json), start, duration, out, page)
+    where = (*_piece(midi), start, duration, out, page)
     middle = (0.25 * duration, 0.75 * duration)
     _run(Job("infilling", *where, top_p, temperature, delta, seed, model, device, gap=gap or middle), as_json)
 
@@ -113,18 +113,17 @@ def continue_(
     """
     from course_utils.cli.sampled import Job
 
-    where = (*_piece(midi, as_json), start, duration, out, page)
+    where = (*_piece(midi), start, duration, out, page)
     _run(Job("continuation", *where, top_p, temperature, 5.0, seed, model, device, prompt), as_json)
 
 
-def _piece(midi: Path | None, quiet: bool) -> tuple[Path, bool]:
+def _piece(midi: Path | None) -> tuple[Path, bool]:
     """The file that was named; or the course's own, which is said. And whether it is the course's."""
     if midi is not None:
         return midi, False
     from course_utils.paths import data_folder
 
-    if not quiet:
-        typer.echo(f"No --midi given: taking a piece of the course, {Path(DEMO).name} (Freedoom).", err=True)
+    typer.echo(f"No --midi given: taking a piece of the course, {Path(DEMO).name} (Freedoom).", err=True)
     return data_folder() / DEMO, True
 
 

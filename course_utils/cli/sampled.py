@@ -57,7 +57,7 @@ class Job:
 
     task: str  # as `amt.Made.task`
     midi: Path
-    shipped: bool  # whether no file was named, and the course's own was taken
+    demo: bool  # whether no file was named, and the course's own was taken
     start: float
     duration: float
     out: Path
@@ -106,7 +106,7 @@ class Report:
     span: list[float]  # s of the excerpt, from where to where was sampled
     melody: dict[str, Any] | None
     parts: list[dict[str, Any]]  # that have notes in the piece: number, name, instrument, notes
-    shipped_piece: bool  # whether no file was named, and the course's own was taken
+    demo: bool  # whether no file was named, and the course's own was taken
     said: list[str]  # what reading and playing changed
     rows: list[Row] = field(default_factory=list)
     stopped: str = "end"  # or "interrupted", "limit"
@@ -221,7 +221,7 @@ def _check_out(job: Job) -> None:
 def _report(job: Job, excerpt: Excerpt) -> Report:
     melody = None
     if excerpt.melody is not None:
-        melody = _named(excerpt.melody.part) | {"why": excerpt.melody.why}
+        melody = _told(excerpt.melody.part) | {"why": excerpt.melody.why}
     span = list(job.gap) if job.task == "infilling" else [job.prompt, job.duration]
     return Report(
         ok=False,
@@ -236,14 +236,19 @@ def _report(job: Job, excerpt: Excerpt) -> Report:
         duration=job.duration,
         span=span,
         melody=melody,
-        parts=[_named(part) | {"notes": len(part.events)} for part in excerpt.parts],
-        shipped_piece=job.shipped,
+        parts=[_told(part) | {"notes": len(part.events)} for part in excerpt.parts],
+        demo=job.demo,
         said=list(excerpt.said),
     )
 
 
-def _named(part: Part) -> dict[str, Any]:
-    return {"number": part.number, "name": part.name, "instrument": instrument_name(part.instrument)}
+def _told(part: Part) -> dict[str, Any]:
+    return {
+        "number": part.number,
+        "name": part.name,
+        "instrument": instrument_name(part.instrument),
+        "label": part.label,
+    }
 
 
 # --- sampling ---------------------------------------------------------------------------------------------------------

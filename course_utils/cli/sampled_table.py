@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from course_utils.cli.sampled import Report, Row
 
-MOST_NAMED = 6  # instruments in a line of the table
+MOST_NAMED = 6  # instruments or parts in a line
 
 
 def show(report: Report, out: Path) -> None:
@@ -50,14 +50,7 @@ def instruments(row: Row) -> str:
 def parts(report: Report) -> str:
     """The parts of the piece by number, the busiest MOST_NAMED of them: "0 Lead (Flute), 1 Drums"."""
     busiest = sorted(report.parts, key=lambda part: -part["notes"])[:MOST_NAMED]
-    told = []
-    for part in sorted(busiest, key=lambda part: part["number"]):
-        name, instrument = part["name"], part["instrument"]
-        told.append(
-            f"{part['number']} {name} ({instrument})"
-            if name and name != instrument
-            else f"{part['number']} {instrument}"
-        )
+    told = [part["label"] for part in sorted(busiest, key=lambda part: part["number"])]
     left = len(report.parts) - len(told)
     return ", ".join(told) + (f" and {left} more (--json lists all)" if left else "")
 

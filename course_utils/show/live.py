@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from numbers import Integral
 from typing import Any
 
 REST = "Here stand sliders when a kernel runs: run this cell, move one, and listen again."
@@ -33,7 +34,7 @@ def live(make: Callable[..., Any], **ranges: tuple[int, int, int]) -> Live:
     import ipywidgets
 
     for name, (low, high, value) in ranges.items():
-        if not all(isinstance(number, int) for number in (low, high, value)):
+        if not all(isinstance(number, Integral) for number in (low, high, value)):
             raise TypeError(
                 f"{name} has to move in whole numbers, not {low} to {high} from {value}: count in percent, say, and "
                 "divide in the function"
