@@ -11,7 +11,7 @@ from course_utils.train.anticipation import MusicRecipe
 from course_utils.train.music import Piece
 from course_utils.train.music_start import start_network
 
-TINY = AMTConfig(width=208, layers=2, heads=4)
+TINY = AMTConfig(width=208, layers=3, heads=4)  # Muon teaches the third
 RECIPE = MusicRecipe(
     steps=4, batch=2, rows=20, long_share=0.5, report_every=2, whole_positions=16, measured=2, network=TINY
 )
@@ -30,7 +30,7 @@ def piece(seconds: int = 40, melody: int | None = MELODY) -> Piece:
 
 
 def started() -> AMT:
-    """A network of two layers that knows what `start_network` gives it."""
+    """A small network that knows what `start_network` gives it."""
     torch.manual_seed(0)
     network = AMT(TINY).eval()
     start_network(network)

@@ -37,6 +37,7 @@ from course_utils.train.anticipation import (
     draw_copy,
     draw_sequence,
     exercise,
+    followers,
     shares_of,
     slot_nats,
     thinned,
@@ -121,7 +122,7 @@ def test_doublings_are_as_many_as_the_recipe_says() -> None:
 
 
 def test_the_first_steps_have_nothing_but_melodies_and_their_doublings(tmp_path: Path) -> None:
-    recipe = dataclasses.replace(RECIPE, exercises=2, exercise_share=0.0, long_share=0.0)
+    recipe = dataclasses.replace(RECIPE, exercises=2, exercise_share=1.0, long_share=0.0, cooldown=0.5)
     run = MusicTraining(tmp_path, [piece(), piece(melody=None)], [piece()], recipe)
     instruments = []
     for run.step in range(3):
@@ -132,9 +133,32 @@ def test_the_first_steps_have_nothing_but_melodies_and_their_doublings(tmp_path:
         given = {int(n) for n in token_lists.instrument_of(rows[is_control(rows)] - CONTROL_OFFSET)}
         assert run.step == 2 or given == {MELODY}
     assert not (instruments[0] | instruments[1]) & {MELODY, CHORDS, DRUMS}
-    assert instruments[2] & {CHORDS, DRUMS}
+    assert instruments[2] & {CHORDS, DRUMS}, "the rate falls from step 2 on"
     with pytest.raises(ValueError, match="scale: nobody has told which part is the melody"):
         exercise(piece(melody=None))
+
+
+def test_an_exercise_keeps_the_parts_that_follow_the_melody() -> None:
+    music = piece()
+    sung = music.triples[token_lists.instrument_of(music.triples) == MELODY]
+    second = sung[::2] - np.array([0, 0, 3]) - np.array([0, 0, 128 * (MELODY - 56)])
+    late = second[1:] + np.array([10, 0, 128])
+    seldom = second[::4] + np.array([0, 0, 256])
+    rows = token_lists.sort(np.concatenate([music.triples, second, late, seldom]))
+    assert followers(rows, MELODY) == [56], (
+        "chords strike between the melody's notes or drums do; 57 is late, 58 seldom"
+    )
+    kept = exercise(dataclasses.replace(music, triples=rows)).triples
+    assert set(token_lists.instruments(kept)) == {MELODY, 56}
+
+
+def test_a_melody_with_nothing_beside_it_always_has_a_doubling() -> None:
+    chance, recipe = np.random.default_rng(9), dataclasses.replace(RECIPE, melody_share=1.0, doubled=0.0)
+    rows = draw_copy(
+        exercise(Piece("alone", piece().triples[::5], MELODY, None, "train")), "instrument", chance, recipe, 60
+    )
+    events = rows[~is_control(rows) & ~is_separator(rows) & ~is_rest(rows)]
+    assert len(token_lists.instruments(events)) == 1
 
 
 def test_a_piece_that_ends_is_followed_by_another_after_a_separator() -> None:
@@ -156,6 +180,12 @@ def test_shares_counted_once_change_nothing_that_is_drawn() -> None:
         apart, at_once = draw_sequence(pieces, one, RECIPE), draw_sequence(pieces, other, RECIPE, shares=shares)
         assert torch.equal(apart, at_once)
     assert one.random() == other.random()
+    moved = dataclasses.replace(pieces[1], triples=pieces[1].triples + np.array([0, 0, 1]))  # drums never are elsewhere
+    for share, drum in ((0.0, 43), (1.0, 42)):
+        drawn = draw_sequence([pieces[1], moved], one, RECIPE, ROWS, "none", np.array([share, 1 - share]))
+        rows = rows_of(drawn)
+        drums = rows[token_lists.instrument_of(rows) == DRUMS]
+        assert set(token_lists.pitch_of(drums).tolist()) == {drum}
 
 
 def test_pieces_too_slow_for_any_sequence_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -211,9 +241,17 @@ def test_training_goes_on_where_it_stopped(tmp_path: Path) -> None:
         assert torch.equal(tensor, parts["network"][name]), name
     log = [json.loads(line) for line in (tmp_path / "whole" / "log.jsonl").read_text().splitlines()]
     assert log[-1]["bits"] < log[0]["bits"]
-    other = dataclasses.replace(RECIPE, network=dataclasses.replace(TINY, layers=3))
+    other = dataclasses.replace(RECIPE, network=dataclasses.replace(TINY, layers=2))
     with pytest.raises(ValueError, match="other sizes"):
         MusicTraining(tmp_path / "whole", [piece()], [piece()], other)
+    with pytest.raises(ValueError, match="holds 2 optimizers and this recipe has 1"):
+        MusicTraining(tmp_path / "whole", [piece()], [piece()], dataclasses.replace(RECIPE, matrix_rate=0.0))
+
+
+def test_an_old_pytorch_without_muon_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(torch.optim, "Muon")
+    with pytest.raises(RuntimeError, match=r"of PyTorch 2\.9 or later"):
+        MusicTraining(tmp_path, [piece()], [piece()], RECIPE)
 
 
 def test_the_last_steps_take_whole_contexts() -> None:

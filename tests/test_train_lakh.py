@@ -176,7 +176,7 @@ def corpus(tmp_path_factory) -> Path:
     return out
 
 
-def test_the_pieces_to_train_on_are_the_shards_and_stay_on_the_disk(corpus):
+def test_the_pieces_to_train_on_are_the_shards_and_stay_on_the_disk(corpus, tmp_path):
     for split, side in (("train", "train"), ("validation", "held out")):
         made, expected = shard_pieces([corpus], split), list(MidiShards(corpus).pieces(split))
         assert len(made) == len(expected)
@@ -187,11 +187,14 @@ def test_the_pieces_to_train_on_are_the_shards_and_stay_on_the_disk(corpus):
             assert (piece.melody, piece.chords, piece.split) == (None, None, side)
     (path,) = corpus.glob("train-*.npy")
     before = path.stat().st_mtime_ns
-    names = [piece.name for piece in shard_pieces([corpus])]
+    pieces = shard_pieces([corpus])
+    names = [piece.name for piece in pieces]
     assert path.stat().st_mtime_ns == before, "unpacked once"
     assert names == [o.file for o in MidiShards(corpus).outcomes()]
+    write_piece(tmp_path / "again.mid", seed=int(Path(names[3]).stem))
+    np.testing.assert_array_equal(pieces[3].triples, by_time(read_midi(tmp_path / "again.mid")))
     assert [piece.name for piece in shard_pieces([corpus, corpus])] == 2 * names
-    assert shards_story(shard_pieces([corpus])).startswith(
+    assert shards_story(pieces).startswith(
         f"{len(names)} pieces of a folder of MIDI files, {150 * len(names):,} events ("
     )
 
@@ -224,7 +227,7 @@ def tiny(monkeypatch, tmp_path) -> list[anticipation.MusicTraining]:
     return made
 
 
-def test_the_command_trains_on_the_shards_and_goes_on(corpus, tiny, tmp_path):
+def test_the_command_trains_on_the_shards_and_goes_on(corpus, tiny, monkeypatch, tmp_path):
     for stop in (1, 2):
         done = CliRunner().invoke(commands.app, ["amt", "--shards", str(corpus), "--stop-after", str(stop)])
         assert done.exit_code == 0, done.output
@@ -235,19 +238,17 @@ def test_the_command_trains_on_the_shards_and_goes_on(corpus, tiny, tmp_path):
     state = torch.load(tmp_path / "amt-shards" / "ema.pt", weights_only=True)
     assert state["step"] == 3
     assert np.isfinite(state["bits"]).all()
-
-
-def test_the_exported_weights_are_told_what_they_learned_from(corpus, monkeypatch, tmp_path):
-    told = []
-    monkeypatch.setattr(commands, "RUNS", tmp_path)
-    monkeypatch.setattr(export, "export_music", lambda *arguments: told.append(arguments))
-    done = CliRunner().invoke(commands.app, ["export-amt", "--shards", str(corpus)])
+    assert "of a folder of MIDI files" in state["data"]
+    assert "training sequences of a full context (341 rows)" in state["data"]
+    assert "Freedoom" not in state["data"]
+    (tmp_path / "models" / "amt-course").mkdir(parents=True)
+    monkeypatch.setattr(export, "data_folder", lambda: tmp_path)
+    monkeypatch.setattr(export, "enter_in_manifest", lambda: None)
+    run = str(tmp_path / "amt-shards")
+    done = CliRunner().invoke(commands.app, ["export-amt", "--run", run, "--hardware", "a core"])
     assert done.exit_code == 0, done.output
-    ((run, data, _, _),) = told
-    assert run == tmp_path / "amt-shards"
-    assert "of a folder of MIDI files" in data
-    assert "training sequences of a full context (341 rows)" in data
-    assert "Freedoom" not in data
+    story = export.training_story(tmp_path / "models" / "amt-course" / "model.safetensors")
+    assert (story["data"], story["hardware"], story["steps"]) == (state["data"], "a core", 3)
 
 
 def test_shards_that_are_not_there_are_told(tiny, tmp_path):

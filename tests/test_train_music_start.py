@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from pathlib import Path
 
 import numpy as np
@@ -26,12 +27,18 @@ from course_utils.amt.vocab import (
 )
 from course_utils.train.anticipation import MusicTraining, event_bits
 from course_utils.train.music_start import (
+    CONTROL,
+    CONTROL_HEIGHT,
     HEADS,
     KIND,
+    KIND_HEIGHT,
     MEETING,
     MET,
+    MET_KIND_HEIGHT,
     OWN_TIME,
     POSITION,
+    TIME_LENGTH,
+    WAVE_LENGTH,
     WIDTH,
     known_tokens,
     start_network,
@@ -78,6 +85,29 @@ def test_a_new_network_finds_the_control_that_begins_with_an_event() -> None:
     assert np.mean(np.equal(found, wanted)) > 0.9, "by chance a twelfth"
 
 
+def test_fields_are_as_high_as_the_start_counts_on() -> None:
+    network = started()
+    music = piece().triples[:80]
+    sung = token_lists.instrument_of(music) == MELODY
+    rows, _ = anticipate(music[~sung], as_controls(music[sung]))
+    tokens = torch.from_numpy(np.concatenate([[ANTICIPATE], rows.reshape(-1)]))[None]
+    kind = torch.arange(1, tokens.shape[1]) % 3  # 1 time, 2 duration, 0 note
+    control = torch.from_numpy(is_control(rows)).repeat_interleave(3)
+    with torch.no_grad():
+        x = network.tokens(tokens) + network.positions.weight[: tokens.shape[1]]
+        first = network.blocks[0].norm_attention(x)[0, 1:]
+        second = network.blocks[1].norm_attention(network.blocks[0](x, None, None))[0, 1:]
+    found = {
+        WAVE_LENGTH: first[:, POSITION].norm(dim=1).mean() / math.sqrt(10),  # ten waves
+        KIND_HEIGHT: first[kind == 1, KIND.start].mean(),
+        CONTROL_HEIGHT: first[control, CONTROL].mean(),
+        TIME_LENGTH: second[:, OWN_TIME].norm(dim=1).mean(),
+        MET_KIND_HEIGHT: second[kind == 2, KIND.start + 1].mean(),
+    }
+    for counted_on, height in found.items():
+        assert float(height) == pytest.approx(counted_on, rel=0.15)
+
+
 def test_the_start_is_for_one_size() -> None:
     with pytest.raises(ValueError, match="208"):
         start_network(AMT(dataclasses.replace(TINY, width=96)))
@@ -96,7 +126,6 @@ def test_the_look_up_is_held_and_the_rest_learns(tmp_path: Path) -> None:
     asking = slice(WIDTH // HEADS * MEETING, WIDTH // HEADS * (MEETING + 1))  # the query of the head that looks up
     held = {
         "blocks.1.attention.qkv.weight": (asking,),
-        "blocks.0.feed_forward.out.weight": (OWN_TIME,),
         "blocks.1.attention.out.weight": (MET,),
         "tokens.weight": (slice(None), KIND),
         "positions.weight": (slice(None), POSITION),
@@ -104,6 +133,8 @@ def test_the_look_up_is_held_and_the_rest_learns(tmp_path: Path) -> None:
     for name, where in held.items():
         assert moved(name, *where) == 0, name
         assert moved(name) > 1e-3, name
-    assert moved("blocks.0.attention.qkv.weight") == 0
+    first = [name for name in before if name.startswith("blocks.0.")]
+    assert len(first) == 12
+    assert all(moved(name) == 0 for name in first), "the first layer is held whole"
     told = slice(2 * WIDTH + WIDTH // HEADS * MEETING, 2 * WIDTH + WIDTH // HEADS * (MEETING + 1))
     assert moved("blocks.1.attention.qkv.weight", told) > 1e-3, "what it tells is learned"

@@ -179,14 +179,17 @@ def amt(
     Training goes on from what is in the folder of checkpoints.
     """
     from course_utils.train.anticipation import MusicRecipe, MusicTraining
-    from course_utils.train.music import held_out_pieces, training_pieces
+    from course_utils.train.lakh import shards_story
+    from course_utils.train.music import held_out_pieces, story, training_pieces
+    from course_utils.train.music_card import sequences_story
 
     recipe = MusicRecipe() if steps is None else MusicRecipe(steps=steps)
     if shards:
         training, held_out = _shard_pieces(shards, "train"), _shard_pieces(shards, "validation")
     else:
         training, held_out = training_pieces(), held_out_pieces()
-    typer.echo(MusicTraining(folder or _music_run(shards), training, held_out, recipe).go(stop_after))
+    data = f"{shards_story(training) if shards else story(training)}; {sequences_story(training)}"
+    typer.echo(MusicTraining(folder or _music_run(shards), training, held_out, recipe, data).go(stop_after))
 
 
 def _music_run(shards: list[Path] | None) -> Path:
@@ -238,21 +241,13 @@ def export_vampnet(
 @app.command()
 def export_amt(
     folder: MusicRunFolder = None,
-    shards: Annotated[
-        list[Path] | None, typer.Option(help="Folder of shards that it was trained on, for the card; as with amt.")
-    ] = None,
     hardware: Annotated[str, typer.Option(help="What it was trained on, in words, for the card.")] = "not stated",
     notes: Annotated[str, typer.Option(help="What else the card should say of the training.")] = "",
 ) -> None:
     """Put the averaged network of a run into data/models/amt-course, in half precision."""
     from course_utils.train.export import export_music
-    from course_utils.train.lakh import shards_story
-    from course_utils.train.music import story, training_pieces
-    from course_utils.train.music_card import sequences_story
 
-    pieces = _shard_pieces(shards, "train") if shards else training_pieces()
-    data = f"{shards_story(pieces) if shards else story(pieces)}; {sequences_story(pieces)}"
-    typer.echo(f"wrote {export_music(folder or _music_run(shards), data, hardware, notes)}")
+    typer.echo(f"wrote {export_music(folder or _music_run(None), hardware, notes)}")
 
 
 @app.command()

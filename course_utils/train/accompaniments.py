@@ -1,12 +1,14 @@
 """Does a melody that is given help? How many bits the accompaniment takes, and what accompaniments are made.
 
-Held-out songs of the course's composer, whose melody, chords and key are known. A melody is right, or wrong: another
-song's, stretched to begin and end with the right one and as many notes as it, on the same instrument, in the octave
-nearest to it. So only the notes tell them apart, not how much is given or when.
+Held-out songs of the course's composer, whose melody, chords and key are known, and held-out pieces that people wrote,
+of which nobody has told them: there the part that sings most is the melody, and the key the one that fits best. A
+melody is right, or wrong: another piece's, stretched to begin and end with the right one and as many notes as it, on
+the same instrument, in the octave nearest to it. So only the notes tell them apart, not how much is given or when.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +20,7 @@ from course_utils.amt import token_lists
 from course_utils.amt.accompany import cut
 from course_utils.amt.generate import generate
 from course_utils.amt.network import AMT
+from course_utils.amt.rules import SLOT_NAMES
 from course_utils.amt.vocab import (
     ANTICIPATE,
     AUTOREGRESS,
@@ -32,41 +35,45 @@ from course_utils.amt.vocab import (
     durations,
     onsets,
 )
+from course_utils.synth.harmony import Chord
 from course_utils.train.music import ChordSpan, Piece
-from course_utils.train.music_measures import SLOT_NAMES, difference, event_bits, sequence
+from course_utils.train.music_measures import difference, event_bits, melody_of, sequence
 from course_utils.train.token_guesses import SEED, share
 
 Floats = npt.NDArray[np.float64]
 
 SECONDS, PROMPT = 20.0, 5.0  # of an excerpt, and of its accompaniment that is given: as in the paper's listening test
 TOP_P = 0.95
-GENERATED_SONGS = 40
+GENERATED = 40  # pieces, at most
 MAJOR = np.array([1, 0, 1, 0, 1, 1, 0, 1, 0, 1, 0, 1], dtype=float)
+UNKNOWN = Chord("?", ())
 GIVEN = ("right", "none", "wrong")
 MEASURES = ("chord", "key")
 
 
 @dataclass(frozen=True, eq=False)
 class Excerpt:
-    """The first SECONDS from a song's first sung note on, times from there: melody and accompaniment, int64 [N, 3]."""
+    """The first SECONDS from a piece's first sung note on, times from there: melody and accompaniment, int64 [N, 3]."""
 
     name: str
     melody: Triples
     accompaniment: Triples
-    tune: Triples  # the melody to the end of the song
-    chords: tuple[ChordSpan, ...]  # in s, as far as the excerpt goes
+    tune: Triples  # the melody to the end of the piece
+    chords: tuple[ChordSpan, ...]  # in s, as far as the excerpt goes; none where unknown
+    key: int  # the major key, as `key_signature`: of the excerpt's chords, or of all the piece's notes
 
 
-def excerpt(song: Piece) -> Excerpt:
-    """The excerpt of a song. Raises ValueError for a piece whose melody or chords are unknown."""
-    if song.melody is None or song.chords is None:
-        raise ValueError(f"{song.name}: excerpts are of songs whose melody and chords are known")
-    start = token_lists.min_time(song.triples, song.melody) / TIME_RESOLUTION
-    rows = cut(song.triples, start, SECONDS)
-    sung = token_lists.instrument_of(rows) == song.melody
-    spans = [(max(a - start, 0.0), min(b - start, SECONDS), chord) for a, b, chord in song.chords]
-    tune = song.triples[token_lists.instrument_of(song.triples) == song.melody]
-    return Excerpt(song.name, rows[sung], rows[~sung], tune, tuple(span for span in spans if span[0] < span[1]))
+def excerpt(piece: Piece) -> Excerpt:
+    """The excerpt of a piece. Raises MelodyError for a piece of which nobody has told the melody, if nothing sings."""
+    sings = melody_of(piece)
+    start = token_lists.min_time(piece.triples, sings) / TIME_RESOLUTION
+    rows = cut(piece.triples, start, SECONDS)
+    sung = token_lists.instrument_of(rows) == sings
+    spans = [(max(a - start, 0.0), min(b - start, SECONDS), chord) for a, b, chord in piece.chords or ()]
+    chords = tuple(span for span in spans if span[0] < span[1])
+    key = key_signature(chord_profile(chords) if chords else note_profile(piece.triples))
+    tune = piece.triples[token_lists.instrument_of(piece.triples) == sings]
+    return Excerpt(piece.name, rows[sung], rows[~sung], tune, chords, key)
 
 
 # --- wrong melodies ---------------------------------------------------------------------------------------------------
@@ -83,9 +90,14 @@ def strangers(count: int, seed: int = SEED) -> list[int]:
 def disguised(melody: Triples, right: Triples, semitones: int = 0) -> Triples:
     """The first notes of a melody in place of the right one: as many, as long, on its instrument, near its octave.
 
-    semitones: moved by so many before the octave is chosen. Both int64 [N, 3] in order of time.
+    A melody of fewer notes begins again. semitones: moved by so many before the octave is chosen. Both int64 [N, 3] in
+    order of time. Raises ValueError for a melody without notes.
     """
-    taken = melody[: len(right)]
+    if not len(melody):
+        raise ValueError("a melody without notes cannot stand for another")
+    lasts = int(onsets(melody)[-1] + durations(melody)[-1] - onsets(melody)[0])
+    again = [melody + np.array([number * lasts, 0, 0]) for number in range(math.ceil(len(right) / len(melody)))]
+    taken = np.concatenate([melody[:0], *again])[: len(right)]
     at, length = onsets(taken), durations(taken)
     target, span = onsets(right), max(int(np.ptp(onsets(taken))), 1)
     scale = max(int(np.ptp(target)), 1) / span
@@ -112,6 +124,13 @@ def chord_profile(chords: Sequence[ChordSpan]) -> Floats:
     return profile
 
 
+def note_profile(events: Triples) -> Floats:
+    """For how many seconds each pitch class sounds, [12]; drums have none."""
+    pitched = events[token_lists.instrument_of(events) < DRUMS]
+    sounds = np.eye(12)[token_lists.pitch_of(pitched) % 12]  # [notes, 12]
+    return durations(pitched) / TIME_RESOLUTION @ sounds
+
+
 def key_signature(profile: Floats) -> int:
     """The major key, 0 to 11 (C = 0), whose seven tones hold most of a profile [12]; minor keys count as relatives."""
     return int(np.argmax([profile @ np.roll(MAJOR, tonic) for tonic in range(12)]))
@@ -119,10 +138,9 @@ def key_signature(profile: Floats) -> int:
 
 def wrong_melodies(excerpts: Sequence[Excerpt], in_key: bool = False) -> list[Triples]:
     """For each excerpt another one's melody, disguised; in_key: and moved into the excerpt's key."""
-    keys = [key_signature(chord_profile(e.chords)) for e in excerpts]
     found = []
     for place, other in enumerate(strangers(len(excerpts))):
-        shift = (keys[place] - keys[other]) % 12 if in_key else 0
+        shift = (excerpts[place].key - excerpts[other].key) % 12 if in_key else 0
         found.append(disguised(excerpts[other].tune, excerpts[place].melody, shift))
     return found
 
@@ -130,13 +148,12 @@ def wrong_melodies(excerpts: Sequence[Excerpt], in_key: bool = False) -> list[Tr
 # --- bits of the accompaniment ----------------------------------------------------------------------------------------
 
 
-def melody_table(network: AMT, songs: Sequence[Piece]) -> dict[str, Any]:
+def melody_table(network: AMT, excerpts: Sequence[Excerpt]) -> dict[str, Any]:
     """Bits an event of the accompaniment, with the right melody as control, without, and with wrong ones.
 
     The same events in all cases: as many as every sequence holds. "none" is a sequence without controls; in "none,
     announced" the first token says that controls are to come, and none do.
     """
-    excerpts = [excerpt(song) for song in songs]
     nothing = excerpts[0].melody[:0]
     melodies = {
         "right": [e.melody for e in excerpts],
@@ -155,7 +172,7 @@ def melody_table(network: AMT, songs: Sequence[Piece]) -> dict[str, Any]:
         counts.append(float(min(map(len, bits.values()))))
         for name, found in bits.items():
             sums[name].append(found[: int(counts[-1])].sum(0))
-    return {"songs": len(songs), "events": sum(counts), **_bit_figures(sums, np.array(counts), excerpts)}
+    return {"pieces": len(excerpts), "events": sum(counts), **_bit_figures(sums, np.array(counts), excerpts)}
 
 
 def _bit_figures(sums: Mapping[str, list[Floats]], count: Floats, excerpts: Sequence[Excerpt]) -> dict[str, Any]:
@@ -175,7 +192,7 @@ def _bit_figures(sums: Mapping[str, list[Floats]], count: Floats, excerpts: Sequ
             f"{worse} - {better}": difference((by_name[worse][:, 0], count), (by_name[better][:, 0], count))
             for worse, better in pairs
         },
-        "right_by_song": {
+        "right_by_piece": {
             e.name: float(bits[0] / n) for e, bits, n in zip(excerpts, by_name["right"], count, strict=True)
         },
     }
@@ -184,20 +201,29 @@ def _bit_figures(sums: Mapping[str, list[Floats]], count: Floats, excerpts: Sequ
 # --- generated accompaniments -----------------------------------------------------------------------------------------
 
 
-def agreement(notes: Triples, chords: Sequence[ChordSpan], start: float = PROMPT, end: float = SECONDS) -> Floats:
+def agreement(
+    notes: Triples, chords: Sequence[ChordSpan], start: float = PROMPT, end: float = SECONDS, key: int | None = None
+) -> Floats:
     """Seconds in which pitched notes sound: on a tone of the chord, on one of the key's, in all (added over notes),
     and in which at least one does: [4]. Counted from `start` to `end` seconds; drums are left out.
+
+    Under chords that end before, no longer. key: by default that of the chords; where there are none, it must be told.
     """
+    if key is None:
+        if not chords:
+            raise ValueError("without chords nobody knows the key: tell it")
+        key = key_signature(chord_profile(chords))
     pitched = notes[token_lists.instrument_of(notes) != DRUMS]
     begin = np.maximum(onsets(pitched) / TIME_RESOLUTION, start)
     stop = np.minimum((onsets(pitched) + durations(pitched)) / TIME_RESOLUTION, end)
-    spans = np.array([(a, b) for a, b, _ in chords])
-    tones = np.array([np.isin(np.arange(12), chord.tones) for _, _, chord in chords])
+    told = chords or [(start, end, UNKNOWN)]
+    spans = np.array([(a, b) for a, b, _ in told])
+    tones = np.array([np.isin(np.arange(12), chord.tones) for _, _, chord in told])
     together = np.minimum(stop[:, None], spans[:, 1]) - np.maximum(begin[:, None], spans[:, 0])
     together = np.maximum(together, 0.0)  # [notes, chords]
     classes = token_lists.pitch_of(pitched) % 12
     on_chord = (together * tones[:, classes].T).sum()
-    in_key = np.roll(MAJOR, key_signature(chord_profile(chords)))
+    in_key = np.roll(MAJOR, key)
     ticks = np.zeros(round((end - start) * TIME_RESOLUTION), dtype=bool)
     for a, b in zip(begin, stop, strict=True):
         ticks[round((a - start) * TIME_RESOLUTION) : max(round((b - start) * TIME_RESOLUTION), 0)] = True
@@ -205,65 +231,69 @@ def agreement(notes: Triples, chords: Sequence[ChordSpan], start: float = PROMPT
 
 
 def chance_agreement(chords: Sequence[ChordSpan], start: float = PROMPT, end: float = SECONDS) -> Floats:
-    """What notes of any pitch class would have, as `agreement`, for one second of sound."""
-    spans = [(max(min(b, end) - max(a, start), 0.0), len(chord.tones) / 12) for a, b, chord in chords]
+    """What notes of any pitch class would have, as `agreement`, for one second of sound; on no chord where none is
+    known.
+    """
+    told = chords or [(start, end, UNKNOWN)]
+    spans = [(max(min(b, end) - max(a, start), 0.0), len(chord.tones) / 12) for a, b, chord in told]
     seconds = sum(length for length, _ in spans)
     return np.array([sum(length * odds for length, odds in spans) / seconds, 7 / 12, 1.0, 0.0])
 
 
 def generated_table(
-    network: AMT, songs: Sequence[Piece], progress: Callable[[str], None], count: int = GENERATED_SONGS
+    network: AMT, excerpts: Sequence[Excerpt], progress: Callable[[str], None], count: int = GENERATED
 ) -> dict[str, Any]:
-    """How accompaniments made to the right, no and a wrong melody agree with the song's chords and key.
+    """How accompaniments made to the right, no and a wrong melody agree with the chords, where known, and the key.
 
-    Each goes on from the first PROMPT seconds of the song's own accompaniment; "composer" is how that really goes on,
+    Each goes on from the first PROMPT seconds of the piece's own accompaniment; "original" is how that really goes on,
     "chance" notes of any pitch.
     """
-    excerpts = [excerpt(song) for song in songs]
     wrong = wrong_melodies(excerpts)
-    rows: dict[str, list[Floats]] = {name: [] for name in ("composer", *GIVEN, "chance")}
-    notes: dict[str, int] = dict.fromkeys(("composer", *GIVEN), 0)
+    rows: dict[str, list[Floats]] = {name: [] for name in ("original", *GIVEN, "chance")}
+    notes: dict[str, int] = dict.fromkeys(("original", *GIVEN), 0)
     for place, e in enumerate(excerpts[:count]):
         progress(f"accompanying {e.name}")
         begins = onsets(e.accompaniment) / TIME_RESOLUTION
-        made = {"composer": e.accompaniment[begins >= PROMPT]}
+        made = {"original": e.accompaniment[begins >= PROMPT]}
         for name, sung in zip(GIVEN, (e.melody, e.melody[:0], wrong[place]), strict=True):
             prompt, controls = e.accompaniment[begins < PROMPT], as_controls(sung)
             made[name] = generate(network, PROMPT, SECONDS, prompt, controls, top_p=TOP_P, seed=SEED + place).new
         for name, found in made.items():
-            rows[name].append(agreement(found, e.chords))
+            rows[name].append(agreement(found, e.chords, key=e.key))
             notes[name] += len(found)
         rows["chance"].append(chance_agreement(e.chords))
     stacked = {name: np.maximum(np.stack(found), 1e-9) for name, found in rows.items()}  # silence is no agreement
     made_seconds = len(stacked["right"]) * (SECONDS - PROMPT)
+    measures = MEASURES if all(e.chords for e in excerpts) else ("key",)
     return {
-        "songs": len(stacked["right"]),
+        "pieces": len(stacked["right"]),
         "settings": {"seconds": SECONDS, "prompt": PROMPT, "top_p": TOP_P, "seed": SEED},
         "given": {
-            name: _agreement_figures(found)
+            name: _agreement_figures(found, measures)
             | ({"notes_per_second": notes[name] / made_seconds} if name in notes else {})
             for name, found in stacked.items()
         },
         "differences": {
             measure: {
                 f"{better} - {worse}": difference(
-                    (stacked[better][:, column], stacked[better][:, 2]),
-                    (stacked[worse][:, column], stacked[worse][:, 2]),
+                    (stacked[better][:, MEASURES.index(measure)], stacked[better][:, 2]),
+                    (stacked[worse][:, MEASURES.index(measure)], stacked[worse][:, 2]),
                 )
-                for better, worse in (("composer", "right"), ("right", "none"), ("none", "wrong"), ("right", "wrong"))
+                for better, worse in (("original", "right"), ("right", "none"), ("none", "wrong"), ("right", "wrong"))
             }
-            for column, measure in enumerate(MEASURES)
+            for measure in measures
         },
     }
 
 
-def _agreement_figures(rows: Floats) -> dict[str, Any]:
+def _agreement_figures(rows: Floats, measures: Sequence[str]) -> dict[str, Any]:
     """Shares of the sounding time with standard errors, and the share of time in which anything sounds."""
-    mean, error = share(rows[:, :2], np.repeat(rows[:, 2:3], 2, axis=1))
-    sounding = rows[:, 3].mean() / (SECONDS - PROMPT)
-    figures = {name: float(value) for name, value in zip(MEASURES, mean, strict=True)}
-    errors = {f"{name}_error": float(value) for name, value in zip(MEASURES, error, strict=True)}
-    return {**figures, **errors, "sounding": float(sounding)}
+    mean, error = share(rows[:, : len(MEASURES)], np.repeat(rows[:, 2:3], len(MEASURES), axis=1))
+    figures: dict[str, Any] = {"sounding": float(rows[:, 3].mean() / (SECONDS - PROMPT))}
+    for column, measure in enumerate(MEASURES):
+        if measure in measures:
+            figures |= {measure: float(mean[column]), f"{measure}_error": float(error[column])}
+    return figures
 
 
 # --- the floor --------------------------------------------------------------------------------------------------------

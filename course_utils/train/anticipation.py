@@ -3,10 +3,12 @@
     python -m course_utils.train amt               # resumes where it stopped; Ctrl-C is safe
     accelerate launch -m course_utils.train amt    # one or several GPUs
 
-Source: arXiv 2306.08620v2 for the sequences, their mixture of controls and the network. Length, width, rate and steps
-are ours, for small machines, and so are three shortcuts: each batch draws its own copies of the pieces, in another key
-and tempo; most of the loss weighs a token against those of its own slot only (`SlotLoss`); the network starts from
-what is known beforehand about times, pitches and positions, and keeps some of it (`music_start`).
+Source: arXiv 2306.08620v2 for the sequences, their mixture of controls and the network. The rest is ours, for small
+machines: length, width, rate and steps; each batch draws its own copies of the pieces, in another key and tempo; many
+copies have the melody for their only control, parts that follow it, or a thinner band, and some are nothing but a
+melody and what follows it (`MusicRecipe`); most of the loss weighs a token against those of its own slot only
+(`SlotLoss`); the network starts from what is known beforehand about times, pitches and positions, and keeps some of it
+(`music_start`); Muon teaches the upper layers (Jordan et al. 2024).
 """
 
 from __future__ import annotations
@@ -26,16 +28,15 @@ from course_utils.amt import token_lists
 from course_utils.amt.augment import KINDS, augment
 from course_utils.amt.interleave import anticipate
 from course_utils.amt.network import AMT, AMTConfig
+from course_utils.amt.rules import LEARNED_RANGES
 from course_utils.amt.sequences import ROWS, SEPARATOR_ROW
 from course_utils.amt.vocab import (
     ANTICIPATE,
     AUTOREGRESS,
     DRUMS,
-    DUR_OFFSET,
     MAX_PITCH,
     MAX_TIME,
     NOTE_OFFSET,
-    REST,
     Triples,
     as_controls,
     is_control,
@@ -44,7 +45,6 @@ from course_utils.train.music import Piece, augmented
 from course_utils.train.music_start import HEADS, WIDTH, hold_look_up, start_network
 from course_utils.train.run import Pace, Run
 
-SLOTS = ((0, DUR_OFFSET), (DUR_OFFSET, NOTE_OFFSET), (NOTE_OFFSET, REST + 1))  # time, duration, note or rest
 MEASURED = ("none", "instrument", "random")  # kinds of controls in the figures of a run
 DRAWS = 1000  # so many sequences in a row that last too long, and there will be no other
 
@@ -57,11 +57,13 @@ class MusicRecipe(Pace):
     as long as the context. melody_share: of the copies with instruments given, in pieces whose melody is known, this
     share is given the melody and nothing else. Of those, a share `doubled` has another instrument play it too, and a
     share `thinned` has only some of the other parts, so that the doubling is not always one voice among ten. The first
-    `exercises` steps have nothing but melodies and their doublings (`exercise`); later a share `exercise_share` of the
-    sequences has, or what was learned there is forgotten.
+    `exercises` steps have nothing but melodies and what follows them note for note (`exercise`); later a share
+    `exercise_share` of the sequences has, or what was learned there is forgotten. In the `cooldown` all is music again:
+    then the network learns how rarely a band follows its melody so. Where no piece's melody is known, exercises are
+    music with some of its instruments given.
     """
 
-    steps: int = 9_000
+    steps: int = 8_500
     rate: float = 0.8e-3
     matrix_rate: float = 0.015
     cooldown: float = 0.4
@@ -70,10 +72,10 @@ class MusicRecipe(Pace):
     long_share: float = 0.4
     long_batch: int = 2
     melody_share: float = 0.8
-    doubled: float = 0.7
-    thinned: float = 0.5
+    doubled: float = 0.1
+    thinned: float = 0.2
     exercises: int = 300
-    exercise_share: float = 0.15
+    exercise_share: float = 0.25
     whole_positions: int = 128  # of a batch, at which the loss weighs all tokens
     measured: int = 16  # held-out sequences of each kind of controls
     network: AMTConfig = field(default_factory=lambda: AMTConfig(width=WIDTH, layers=6, heads=HEADS))
@@ -95,7 +97,8 @@ def draw_copy(piece: Piece, kind: str, chance: np.random.Generator, recipe: Musi
     if melody is not None:
         if chance.random() < recipe.thinned:
             varied = thinned(varied, melody, chance)
-        if chance.random() < recipe.doubled:
+        alone = set(token_lists.instruments(varied)) == {melody}
+        if alone or chance.random() < recipe.doubled:
             varied = doubled(varied, melody, chance)
         given = token_lists.instrument_of(varied) == melody
         events, controls = varied[~given], as_controls(varied[given])
@@ -133,14 +136,30 @@ def thinned(events: Triples, instrument: int, chance: np.random.Generator) -> Tr
 
 
 def exercise(piece: Piece) -> Piece:
-    """A piece's melody alone. With its doubling to be foretold, all that comes is said by the controls.
+    """A piece's melody, and of its other parts those that follow it note for note: often none.
 
-    So the network learns to look at them first, which a whole band teaches too rarely. Raises ValueError for a piece
-    whose melody is not known.
+    Then a doubling is added (`draw_copy`). So all that comes is said by the controls, and the network learns to look at
+    them first, which a whole band teaches too rarely. Raises ValueError for a piece whose melody is not known.
     """
     if piece.melody is None:
         raise ValueError(f"{piece.name}: nobody has told which part is the melody")
-    return replace(piece, triples=piece.triples[token_lists.instrument_of(piece.triples) == piece.melody])
+    kept = [piece.melody, *followers(piece.triples, piece.melody)]
+    return replace(piece, triples=piece.triples[np.isin(token_lists.instrument_of(piece.triples), kept)])
+
+
+def followers(events: Triples, melody: int) -> list[int]:
+    """The pitched instruments that play one note at a time, with one of the melody's, and with half of those at least.
+
+    Events int64 [N, 3] in order of time.
+    """
+    played = token_lists.instrument_of(events)
+    sung = np.unique(events[played == melody, 0])
+    found = []
+    for other in sorted(set(token_lists.instruments(events)) - {melody, DRUMS}):
+        begins = events[played == other, 0]
+        if len(np.unique(begins)) == len(begins) and np.isin(begins, sung).all() and 2 * len(begins) >= len(sung):
+            found.append(other)
+    return found
 
 
 def shares_of(pieces: Sequence[Piece]) -> NDArray[np.float64]:
@@ -211,7 +230,7 @@ def slot_nats(network: AMT, hidden: Tensor, tokens: Tensor) -> list[Tensor]:
     hidden: [B, T - 1, width] of tokens int64 [B, T]. Controls and separators are left out, rests are in.
     """
     nats = []
-    for slot, (low, high) in enumerate(SLOTS):
+    for slot, (low, high) in enumerate(LEARNED_RANGES):
         wanted = tokens[:, 1 + slot :: 3]
         here = (wanted >= low) & (wanted < high)
         logits = network.logits(hidden[:, slot::3][here], low, high)
@@ -220,9 +239,14 @@ def slot_nats(network: AMT, hidden: Tensor, tokens: Tensor) -> list[Tensor]:
 
 
 class MusicTraining(Run):
-    """A `Run` of an AMT on pieces of music; its figures are bits an event, with the kinds of controls in MEASURED."""
+    """A `Run` of an AMT on pieces of music; its figures are bits an event, with the kinds of controls in MEASURED.
 
-    def __init__(self, folder: Path, pieces: Sequence[Piece], held_out: Sequence[Piece], recipe: MusicRecipe):
+    data: the music in words, for the model card.
+    """
+
+    def __init__(
+        self, folder: Path, pieces: Sequence[Piece], held_out: Sequence[Piece], recipe: MusicRecipe, data: str = ""
+    ):
         self.music, self.pieces = recipe, pieces
         self.exercises = [exercise(piece) for piece in pieces if piece.melody is not None] or pieces
         # Counted once: a corpus may have a hundred thousand pieces.
@@ -240,7 +264,10 @@ class MusicTraining(Run):
             )
             for kind in MEASURED
         }
-        super().__init__(folder, recipe, network, SlotLoss(network, recipe.whole_positions), asdict(recipe.network), {})
+        told = {"data": data} if data else {}
+        super().__init__(
+            folder, recipe, network, SlotLoss(network, recipe.whole_positions), asdict(recipe.network), told
+        )
         hold_look_up(self.network)
 
     def draw(self, chance: np.random.Generator) -> tuple[Tensor, Tensor]:
@@ -252,8 +279,9 @@ class MusicTraining(Run):
     def draw_one(self, chance: np.random.Generator, rows: int) -> Tensor:
         """An exercise, or music: int64 [1 + 3 * rows]."""
         recipe = self.music
-        if self.step < recipe.exercises or chance.random() < recipe.exercise_share:
-            strict = replace(recipe, melody_share=1.0, doubled=1.0)
+        rising = self.step < (1 - recipe.cooldown) * recipe.steps
+        if self.step < recipe.exercises or (rising and chance.random() < recipe.exercise_share):
+            strict = replace(recipe, melody_share=1.0)
             return draw_sequence(self.exercises, chance, strict, rows, "instrument", self.exercise_shares)
         return draw_sequence(self.pieces, chance, recipe, rows, shares=self.shares)
 

@@ -58,18 +58,17 @@ def export_network(run: Path, stage: str, tokens: Tokens, hardware: str, notes: 
     return path
 
 
-def export_music(run: Path, data: str, hardware: str, notes: str = "") -> Path:
+def export_music(run: Path, hardware: str, notes: str = "") -> Path:
     """Write data/models/amt-course, in the layout that transformers reads too, from a run's ema.pt; as the others.
 
-    data: the music it was trained on, in words. Raises FileNotFoundError when the run has no ema.pt.
+    Raises FileNotFoundError when the run has no ema.pt.
     """
     state = _averaged(run, "amt")
     network = AMT(AMTConfig(**state["network_config"]))
     network.load_state_dict(state["network"])
     folder = data_folder() / "models" / "amt-course"
-    write_folder(
-        folder, network, metadata={"training": json.dumps(_story(state, state["step"], data, hardware, notes))}
-    )
+    story = _story(state, state["step"], state.get("data", "not told"), hardware, notes)
+    write_folder(folder, network, metadata={"training": json.dumps(story)})
     enter_in_manifest()
     return folder
 

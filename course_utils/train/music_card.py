@@ -14,15 +14,15 @@ from course_utils.amt import token_lists
 from course_utils.amt.augment import KINDS
 from course_utils.amt.load import COURSE_MODEL
 from course_utils.amt.network import AMT
+from course_utils.amt.rules import SLOT_NAMES
 from course_utils.amt.sequences import ROWS
 from course_utils.amt.vocab import DELTA
 from course_utils.files import atomic_write, rounded, sha256_of
-from course_utils.train.accompaniments import GIVEN, generated_table, judge_melody, melody_table
+from course_utils.train.accompaniments import GIVEN, MEASURES, excerpt, generated_table, judge_melody, melody_table
 from course_utils.train.music import Piece, story
 from course_utils.train.music_measures import (
     CONTROLS,
     GUESSES,
-    SLOT_NAMES,
     control_table,
     fit_guesses,
     judge_guesses,
@@ -38,31 +38,36 @@ def music_figures(
 ) -> dict[str, Any]:
     """All that is measured: "controls", "guesses", "by_piece", "melody", "generated" and the judgement, "floor".
 
-    Raises ValueError for a piece that is of the other split, and for fewer than two
-    held-out songs whose melody and chords are known.
+    Raises ValueError for a piece that is of the other split, for fewer than two held-out songs whose melody and chords
+    are known, and for fewer than two other held-out pieces.
     """
     for pieces, split in ((held_out, "held out"), (training, "train")):
         misplaced = [piece.name for piece in pieces if piece.split != split]
         if misplaced:
             raise ValueError(f"these pieces are not of the split {split!r}: {', '.join(misplaced[:5])}")
-    songs = [piece for piece in held_out if piece.chords is not None]
-    if len(songs) < 2:
-        raise ValueError(f"a right and a wrong melody need two held-out songs at least; there are {len(songs)}")
+    groups = {"songs": [excerpt(piece) for piece in held_out if piece.chords is not None]}
+    groups["Freedoom"] = [excerpt(piece) for piece in held_out if piece.chords is None]
+    for name, excerpts in groups.items():
+        if len(excerpts) < 2:
+            raise ValueError(f"a right and a wrong melody need two held-out {name} at least; there are {len(excerpts)}")
     progress("counting what follows what in the training pieces")
     guesses = fit_guesses(training)
     progress("bits of events with each kind of controls")
     figures = control_table(network, held_out, guesses)
     progress("bits of accompaniments with the right, no and a wrong melody")
-    figures["melody"] = melody_table(network, songs)
-    figures["generated"] = generated_table(network, songs, progress)
+    figures["melody"] = {name: melody_table(network, excerpts) for name, excerpts in groups.items()}
+    figures["generated"] = {name: generated_table(network, excerpts, progress) for name, excerpts in groups.items()}
     figures["floor"] = judge(figures)
     return figures
 
 
 def judge(figures: Mapping[str, Any]) -> dict[str, bool]:
-    """The floor that the project sets this model, point by point."""
+    """The floor that the project sets this model, point by point.
+
+    Melodies are judged by the songs: of Freedoom's pieces nobody has told which part is the melody.
+    """
     return judge_guesses(figures["guesses"]) | judge_melody(
-        figures["melody"]["differences"], figures["generated"]["differences"]
+        figures["melody"]["songs"]["differences"], figures["generated"]["songs"]["differences"]
     )
 
 
@@ -122,8 +127,11 @@ def mixture_story(recipe: Mapping[str, Any]) -> str:
             changes.append(f"in {recipe['thinned']:.0%} of those some of the other parts may be left out")
     if recipe.get("exercises"):
         changes.append(
-            f"the first {recipe['exercises']:,} steps have nothing but melodies and their doublings, if any is known"
+            f"the first {recipe['exercises']:,} steps have nothing but melodies and what follows them note for note, "
+            "if any is known"
         )
+        if recipe.get("exercise_share"):
+            changes.append(f"so have {recipe['exercise_share']:.0%} of the sequences later, until the rate falls")
     return f"{told}. This recipe changes that: {'; '.join(changes)}." if changes else f"{told}."
 
 
@@ -153,7 +161,7 @@ def as_page(card: Mapping[str, Any]) -> str:
         f"- GPT-2: {sizes['vocabulary']:,} tokens, context {sizes['context']}, width {sizes['width']}, "
         f"{sizes['layers']} layers, {sizes['heads']} heads",
         *[f"- {key}: {_said(value)}" for key, value in card["training"].items()],
-        *([f"- {card['mixture']}"] if "mixture" in card else []),  # cards of before have none
+        f"- {card['mixture']}",
         f"- Measured on held-out music, {card['music']}; no model was trained on any of it",
         *_control_lines(card["controls"]),
         *_guess_lines(card["guesses"], card["controls"]),
@@ -175,7 +183,7 @@ def _control_lines(table: Mapping[str, Any]) -> list[str]:
         "pieces; one stretch of each piece, as long as the context holds. A token is weighed against those of its own "
         "slot, as in sampling; rests are events. Perplexities of time, duration and note multiply to the event's. "
         'Controls are given and cost nothing: they leave fewer events to foretell in a second. "none" is '
-        "autoregressive; the others are anticipatory, with controls drawn as in training, or the melody alone (in "
+        "autoregressive; the others are anticipatory, with controls drawn as in the paper, or the melody alone (in "
         "Freedoom's pieces the part that sings most).",
         "",
         "| music | controls | event | time | duration | note | bits an event | events/s | bits/s |",
@@ -217,51 +225,56 @@ def _bits(row: Mapping[str, Any]) -> list[str]:
     return [f"{row['bits'][c]:.2f} ± {row['bits_error'][c]:.2f}" for c in COLUMNS]
 
 
-def _melody_lines(table: Mapping[str, Any]) -> list[str]:
+def _melody_lines(groups: Mapping[str, Any]) -> list[str]:
     """Whether a control helps, in bits."""
     lines = [
         "",
-        f"Does a control help? Bits of the accompaniment in {table['songs']} held-out songs, the first 20 s sung, the "
-        f"same {table['events']:.0f} events in all rows. A wrong melody is another song's, with as many notes, "
-        "beginning and ending with the right one, on its instrument, near its octave; in key: moved into the song's "
-        "key as well. Announced: the first token says that controls are to come, and none do.",
+        "Does a control help? Bits of the accompaniment in the first 20 s sung of held-out pieces, the same events in "
+        "all rows. A wrong melody is another piece's, with as many notes, beginning and ending with the right one, on "
+        "its instrument, near its octave; in key: moved into the piece's key as well. Announced: the first token says "
+        "that controls are to come, and none do. In Freedoom's pieces the melody is the part that sings most.",
         "",
-        "| melody | event | time | duration | note |",
-        "|---|---|---|---|---|",
-        *[f"| {name} | " + " | ".join(_bits(row)) + " |" for name, row in table["given"].items()],
-        "",
-        "Bits an event between them, song by song (95 % interval): "
-        + "; ".join(f"{pair} {_interval(found)}" for pair, found in table["differences"].items())
-        + ".",
+        "| music | melody | event | time | duration | note |",
+        "|---|---|---|---|---|---|",
     ]
+    for group, table in groups.items():
+        for name, row in table["given"].items():
+            lines.append(f"| {group} ({table['pieces']}) | {name} | " + " | ".join(_bits(row)) + " |")
+    for group, table in groups.items():
+        pairs = "; ".join(f"{pair} {_interval(found)}" for pair, found in table["differences"].items())
+        lines += ["", f"{group}, {table['events']:.0f} events: bits an event between them (95 % interval): {pairs}."]
     return lines
 
 
-def _generated_lines(table: Mapping[str, Any]) -> list[str]:
+def _generated_lines(groups: Mapping[str, Any]) -> list[str]:
     """Whether it can be heard: what accompaniments are made of."""
-    settings = table["settings"]
+    settings = groups["songs"]["settings"]
     lines = [
         "",
-        f"Accompaniments made for {table['songs']} of these songs: {settings['seconds']:g} s, of which the first "
-        f"{settings['prompt']:g} s are the song's own; p = {settings['top_p']:g}. Shares of the time in which pitched "
-        "notes sound on a tone of the song's chord, and of its key; the composer's own accompaniment has what a human "
-        "original would, chance is notes of any pitch.",
+        f"Accompaniments made for these pieces: {settings['seconds']:g} s, of which the first {settings['prompt']:g} s "
+        f"are the piece's own; p = {settings['top_p']:g}. Shares of the time in which pitched notes sound on a tone of "
+        "the song's chord, which the melody goes with, and of the key. The original is how the piece really goes on: "
+        "Freedoom's is by people, the songs' by the course's composer, which is a program. Keys of Freedoom's pieces "
+        "are those that fit their notes best; their chords are not known. Chance is notes of any pitch.",
         "",
-        "| melody | on chord tones | in key | something sounds | notes/s |",
-        "|---|---|---|---|---|",
+        "| music | melody | on chord tones | in key | something sounds | notes/s |",
+        "|---|---|---|---|---|---|",
     ]
-    titles = {"composer": "the composer's own", "chance": "chance", **{name: name for name in GIVEN}}
-    for name, title in titles.items():
-        row = table["given"][name]
-        cells = [f"{row[m]:.1%} ± {row[m + '_error']:.1%}" for m in ("chord", "key")]
-        rest = [f"{row['sounding']:.0%}", f"{row['notes_per_second']:.1f}"] if "notes_per_second" in row else ["", ""]
-        lines.append(f"| {title} | " + " | ".join([*cells, *rest]) + " |")
-    for measure, where in (("chord", "chord tones"), ("key", "key")):
-        pairs = [
-            f"{pair} {_interval({key: 100 * value for key, value in found.items()}, 1)}"
-            for pair, found in table["differences"][measure].items()
-        ]
-        lines += ["", f"Differences in percentage points, {where} (95 % interval): " + "; ".join(pairs) + "."]
+    for group, table in groups.items():
+        for name in ("original", *GIVEN, "chance"):
+            row = table["given"][name]
+            cells = [f"{row[m]:.1%} ± {row[m + '_error']:.1%}" if m in row else "" for m in MEASURES]
+            cells += [f"{row['sounding']:.0%}", f"{row['notes_per_second']:.1f}"] if name != "chance" else [""] * 2
+            lines.append(f"| {group} ({table['pieces']}) | {name} | " + " | ".join(cells) + " |")
+    words = {"chord": "chord tones", "key": "key"}
+    for group, table in groups.items():
+        for measure, differences in table["differences"].items():
+            pairs = [
+                f"{pair} {_interval({key: 100 * value for key, value in found.items()}, 1)}"
+                for pair, found in differences.items()
+            ]
+            told = f"{group}, differences in percentage points, {words[measure]} (95 % interval): "
+            lines += ["", told + "; ".join(pairs) + "."]
     return lines
 
 

@@ -23,6 +23,7 @@ from course_utils.amt.accompany import choose_melody, parts_of
 from course_utils.amt.augment import augment, extract_instruments
 from course_utils.amt.interleave import anticipate
 from course_utils.amt.network import AMT
+from course_utils.amt.rules import LEARNED_RANGES, SLOT_NAMES
 from course_utils.amt.sequences import ROWS
 from course_utils.amt.vocab import (
     ANTICIPATE,
@@ -35,18 +36,17 @@ from course_utils.amt.vocab import (
     is_control,
     onsets,
 )
-from course_utils.train.anticipation import SLOTS, slot_nats
+from course_utils.train.anticipation import slot_nats
 from course_utils.train.music import Piece
 from course_utils.train.token_guesses import SEED, resampled
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
-SLOT_NAMES = ("time", "duration", "note")
 CONTROLS = ("none", "span", "random", "instrument", "melody")
 GROUPS = {"Freedoom": False, "songs": True}  # whether the composer has told the chords
 GUESSES = ("chance", "unigram", "repeat", "bigram")
-SIZES = tuple(high - low for low, high in SLOTS)
+SIZES = tuple(high - low for low, high in LEARNED_RANGES)
 STRENGTHS = (1.0, 3.0, 10.0, 30.0, 100.0, 300.0)
 SMOOTHING = 0.1  # of an event more for every token
 
@@ -88,15 +88,22 @@ def stretch(piece: Piece) -> Triples:
 
 
 def controlled(piece: Piece, kind: str, chance: np.random.Generator) -> Tensor:
-    """A stretch of a piece as a sequence with controls of a kind, one of CONTROLS, drawn as in training.
+    """A stretch of a piece as a sequence with controls of a kind, one of CONTROLS, drawn as in the paper's mixture.
 
-    "melody" gives the melody alone; where nobody has told which it is, the part that sings most.
+    "melody" gives the melody alone (`melody_of`).
     """
     music = stretch(piece)
     if kind != "melody":
         return sequence(*augment(music, kind, chance))
-    melody = piece.melody if piece.melody is not None else choose_melody(parts_of(music)).part.instrument
-    return sequence(*extract_instruments(music, [melody]))
+    return sequence(*extract_instruments(music, [melody_of(piece)]))
+
+
+def melody_of(piece: Piece) -> int:
+    """The instrument of a piece's melody, 0 to 127; of the part that sings most, where nobody has told which it is.
+
+    Raises MelodyError if nothing sings.
+    """
+    return piece.melody if piece.melody is not None else choose_melody(parts_of(piece.triples)).part.instrument
 
 
 def rows_of(tokens: Tensor) -> Triples:

@@ -30,18 +30,21 @@ from course_utils.amt.vocab import (
     VOCAB_SIZE,
 )
 
-# What is known beforehand. The width is cut into fields: where in the sequence, the time of the own row, the time that
-# a token stands for, duration, note, kind, and the pitch of a note found at the same time.
+# The width is cut into fields: where in the sequence, the time of the own row, the time that a token stands for,
+# duration, note, kind, and the pitch of a note found at the same time.
 WIDTH, HEADS, WAVES = 208, 4, 24
 CARRYING, MEETING = 2, 1  # the head of the first layer that carries times, that of the second that looks up
 POSITION, OWN_TIME, TIME, DURATION = slice(0, 20), slice(20, 52), slice(52, 100), slice(100, 122)
 NOTE, KIND, MET = slice(122, 184), slice(184, 192), slice(192, 208)
 PITCH_CLASS, HEIGHT, INSTRUMENT, DRUM = slice(122, 134), slice(134, 142), slice(142, 166), slice(166, 184)
-SOUND = slice(100, 184)  # duration and note
+SOUND = slice(DURATION.start, NOTE.stop)
 CONTROL = KIND.start + 4
 SHARP = (2.0, 1.0, 1.0)  # how much the last norm raises the fields of time, duration and note
-CARRIED = [*range(1, 15), 16, 18]  # of the waves of a time, those in OWN_TIME
+CARRIED = [*range(1, 15), 16, 18]  # of the waves of a time, those in OWN_TIME: 0.05 to 50 s, and two longer ones
 CARRIED_TIME = [TIME.start + row for row in CARRIED] + [TIME.start + WAVES + row for row in CARRIED]
+# How high a field stands behind the norms before the first attention, and before the second: about, and tested.
+WAVE_LENGTH, KIND_HEIGHT, CONTROL_HEIGHT = math.sqrt(6.7), 8.0, 6.5
+TIME_LENGTH, MET_KIND_HEIGHT = math.sqrt(130), 3.4
 CARRIED_PITCH = [*range(PITCH_CLASS.start, PITCH_CLASS.stop), *(HEIGHT.start + row for row in (1, 2, 5, 6))]
 
 
@@ -57,8 +60,9 @@ def start_network(network: AMT) -> None:
       between are passed over by the first two. The third writes to a field of its own, or a control would be taken for
       the time that has come.
     - Two heads of the second layer look for tokens of a similar time. One is free in what it makes of them. The other
-      asks for the note that begins with the event about to be written, a control if there is one, and writes its pitch
-      to a field that no answer is scored by: what to do with it is left to the layers above.
+      asks for a note that begins with the event about to be written: the control that begins then, or within a quarter
+      of a second, else an event. It writes its pitch to a field that answers are hardly scored by: what to do with it
+      is left to the layers above.
 
     Raises ValueError for a network of other fields (width 208, 4 heads), or of one layer.
     """
@@ -102,7 +106,7 @@ def waves(numbers: Tensor, periods: Tensor) -> Tensor:
 
 
 def known_tokens() -> Tensor:
-    """What is known of each token as a vector, float32 [55028, 208], of length about 1."""
+    """What is known of each token as a vector, float32 [55028, 208]; of length about 1.4, controls 1.6."""
     table = torch.zeros(VOCAB_SIZE, WIDTH)
     table[:DUR_OFFSET, TIME] = waves(torch.arange(MAX_TIME), torch.logspace(math.log10(3.3), math.log10(30000), WAVES))
     stretched = 10 * torch.log1p(torch.arange(MAX_DUR) / 4)  # durations differ by ratios
@@ -119,7 +123,10 @@ def known_tokens() -> Tensor:
 
 
 def known_notes() -> Tensor:
-    """Of each instrument's notes: pitch class (fifths lie near), height, instrument and its family; [129, 128, 208]."""
+    """What is known of each instrument's notes, float32 [129, 128, 208].
+
+    Pitch class (fifths lie near), height, instrument and its family.
+    """
     notes = torch.zeros(MAX_INSTR, MAX_PITCH, WIDTH)
     pitch = torch.arange(MAX_PITCH)
     classes = F.one_hot(pitch % 12, 12).float()
@@ -164,19 +171,20 @@ def look(
     n, size = len(periods), len(query)
     turn, index = 2 * math.pi * back / periods, torch.arange(n)
     sine = index + n
-    gain = math.sqrt((4.0 if wanted else 1.7) / (attention.scale * 6.7))  # a wave of a position has length 2.6 here
+    # What stands just there is worth 4 nats more than what the waves do not resemble; 1.7 where any kind will do.
+    gain = math.sqrt((4.0 if wanted else 1.7) / (attention.scale * WAVE_LENGTH**2))
     key[index, index], key[sine, sine] = gain, gain
     query[index, index], query[index, sine] = gain * turn.cos(), gain * turn.sin()
     query[sine, index], query[sine, sine] = -gain * turn.sin(), gain * turn.cos()
     for place, (kind, only_at) in enumerate(wanted.items(), 2 * n):
         key[place, kind] = 1.0
         if only_at is None:
-            constant[place] = 30 / (attention.scale * 8)  # a kind has height 8 here
+            constant[place] = 30 / (attention.scale * KIND_HEIGHT)
         else:
-            query[place, only_at] = 30 / (attention.scale * 8**2)
+            query[place, only_at] = 30 / (attention.scale * KIND_HEIGHT**2)
     if wanted and not controls:
         key[size - 1, CONTROL] = 1.0
-        constant[size - 1] = -60 / (attention.scale * 6.5)
+        constant[size - 1] = -60 / (attention.scale * CONTROL_HEIGHT)
     width = len(what)
     read = torch.eye(width) if width <= size else 1.2 * torch.linalg.qr(torch.randn(width, width))[0][:size]
     value[: len(read), what] = read
@@ -194,41 +202,39 @@ def match(attention: Attention, head: int, field: slice) -> None:
 def meet(attention: Attention, head: int, wanted: dict[int, float], asking: int) -> None:
     """Make a head attend to what has its own row's time, of the kinds wanted (columns), and write its pitch to MET.
 
-    wanted: by how many nats each kind is preferred, where the token that asks is of the kind `asking`; the same time is
-    worth 400: far too sharp, and less so as the rest of what the first layer says grows louder.
+    wanted: by about how many nats each kind is preferred, where the token that asks is of the kind `asking`; the same
+    time is worth 400. Far too sharp, so that it stays clear when tokens learn to say other things as loudly.
     """
     query, key, value, _, out = empty_head(attention, head)
     width = OWN_TIME.stop - OWN_TIME.start
-    gain = math.sqrt(400 / (attention.scale * 130))  # the field has length 11 here
+    gain = math.sqrt(400 / (attention.scale * TIME_LENGTH**2))
     query[:width, OWN_TIME] = gain * torch.eye(width)
     key[:width, OWN_TIME] = gain * torch.eye(width)
     for place, (kind, nats) in enumerate(wanted.items(), width):
         key[place, kind] = 1.0
-        query[place, asking] = nats / (attention.scale * 3.4**2)  # a kind has height 3.4 here
+        query[place, asking] = nats / (attention.scale * MET_KIND_HEIGHT**2)
     found = len(CARRIED_PITCH)
     value[range(found), CARRIED_PITCH] = 1.0
-    out[MET, :found] = 0.4 * torch.eye(found)
+    out[MET, :found] = 1.5 * torch.eye(found)  # as loud as all the rest: what the layers above add is louder yet
 
 
 def hold_look_up(network: AMT) -> None:
     """Keep from learning what the look-up of the control that begins with an event rests on.
 
     Few events tell what it is good for, and only to layers above that can use it already: left to itself it is gone
-    after some hundred steps, before they can. Held are the first layer's attention, where in the network it finds
-    times, kinds and positions, and whom it asks. Nothing else may write to the field of the answer. What the layers
-    above make of it is learned.
+    after some hundred steps, before they can. Held are the first layer (its feed-forward part too: as it grows loud,
+    the times found beside it fade), where the second finds times and kinds, and whom it asks. Nothing else may write to
+    the field of the answer. What the layers above make of it is learned. Only weight decay touches what is held, and
+    makes all of it a little smaller.
     """
     first, second = network.blocks[0], network.blocks[1]
-    for parameter in first.attention.parameters():
+    for parameter in first.parameters():
         hold(parameter)
     for columns in (slice(POSITION.start, OWN_TIME.stop), KIND, MET):
         for table in (network.tokens.weight, network.positions.weight):
             hold(table, slice(None), columns)
-        hold(first.feed_forward.out.weight, columns)
-        hold(first.feed_forward.out.bias, columns)
-        for norm in (first.norm_attention, second.norm_attention):
-            hold(norm.weight, columns)
-            hold(norm.bias, columns)
+        hold(second.norm_attention.weight, columns)
+        hold(second.norm_attention.bias, columns)
     for block in list(network.blocks)[1:]:
         for layer in (block.attention.out, block.feed_forward.out):
             hold(layer.weight, MET)

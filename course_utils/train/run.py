@@ -55,7 +55,8 @@ class Run(ABC):
     after `fork_at` steps fork.pt. `start_from` is such a file of another run, to fork from: its network, average,
     optimizer and step are taken over. loss: a module around the network, called with what `draw` returns; one
     `forward`, as distributed training wants. config: the network's sizes. told: what ema.pt says besides.
-    Raises ValueError for a checkpoint of a network of other sizes.
+    Raises ValueError for a checkpoint of a network of other sizes, or of a recipe with other optimizers; RuntimeError
+    where a recipe needs Muon and PyTorch is too old to have it.
     """
 
     recipe: Pace
@@ -111,6 +112,10 @@ class Run(ABC):
         )
         if not matrices:
             return [adam]
+        if not hasattr(torch.optim, "Muon"):
+            raise RuntimeError(
+                f"this recipe needs torch.optim.Muon, of PyTorch 2.9 or later; this is {torch.__version__}"
+            )
         return [adam, torch.optim.Muon(matrices, lr=recipe.matrix_rate, weight_decay=recipe.weight_decay)]
 
     def fits(self, config: dict[str, Any]) -> bool:
@@ -124,7 +129,13 @@ class Run(ABC):
             raise ValueError(f"{last} holds a network of other sizes: name another folder, or remove it")
         self.network.load_state_dict(state["network"])
         self.average.load_state_dict(state["average"])
-        for optimizer, was in zip(optimizers, state["optimizers"], strict=True):
+        stored = state.get("optimizers", ())
+        if len(stored) != len(optimizers):
+            raise ValueError(
+                f"{last} holds {len(stored)} optimizers and this recipe has {len(optimizers)}: it was written by "
+                "another version of the recipe. Name another folder, or remove it"
+            )
+        for optimizer, was in zip(optimizers, stored, strict=True):
             optimizer.load_state_dict(was)
         self.step, self.forked = state["step"], state["forked"]
 

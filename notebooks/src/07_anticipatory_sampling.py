@@ -848,7 +848,7 @@ for number, count in token_lists.instruments(events).items():
 import json
 
 card = json.loads((data_folder() / "models" / "amt-course" / "card.json").read_text(encoding="utf-8"))
-for pair, found in card["melody"]["differences"].items():
+for pair, found in card["melody"]["songs"]["differences"].items():
     print(f"{pair:23s} {found['mean']:+.2f} bits ({found['low']:+.2f} to {found['high']:+.2f})")
 for point, met in card["floor"].items():
     if "melody" in point:
@@ -950,16 +950,23 @@ print("readings of the whole context:", with_.readings, "with the cache,", witho
 # %%
 from course_utils.amt.window import room_in, slide_effect
 
-whole = song_piece(9).triples
 room = room_in(model.config.context)
-for effect in slide_effect(model, whole, (room - room // 3 + 1, 100, 20), places=range(400, 800, 40)):
-    change = effect.surprise - effect.surprise_full
-    print(f"{effect.kept:3d} events seen: odds differ by {effect.divergence:.3f} bits, the real event by {change:+.3f}")
+kept = (room - room // 3 + 1, 100, 20)
+measured = [slide_effect(model, song_piece(seed).triples, kept) for seed in range(6)]  # held-out songs, 8 places each
+
+# %%
+for rows, effects in zip(kept, zip(*measured, strict=True), strict=True):
+    change = np.array([effect.surprise - effect.surprise_full for effect in effects])
+    error = change.std(ddof=1) / math.sqrt(len(change))
+    odds = np.mean([effect.divergence for effect in effects])
+    seen = f"{rows:3d} events seen: odds differ by {odds:.3f} bits"
+    print(f"{seen}, the real event by {change.mean():+.3f} ± {error:.3f}")
 
 # %% [markdown]
 # The first line is the library's block slide at its worst moment. The next ones drop far more, for comparison. The last
-# column is what counts: plus means that the event that really came costs more bits with less in view. Minus means that
-# it costs fewer: at these ten places of one song, the longer past was of no use to the model.
+# column is what counts: plus means that the event that really came costs more bits with less in view. Behind ± stands
+# the standard error over six songs: a change that is not twice as large may be luck. Minus would mean that the longer
+# past was of no use to the model.
 
 # %% [markdown]
 # ## 11. Read the source
