@@ -22,6 +22,7 @@ from course_utils.amt.vocab import (
     DUR_OFFSET,
     NOTE_OFFSET,
     VOCAB_SIZE,
+    Triples,
     as_controls,
     is_control,
 )
@@ -67,12 +68,18 @@ def test_a_new_network_names_times_near_the_last_one() -> None:
     assert event_bits(network, tokens) < 30, "chance is 37.3 bits"
 
 
-def test_a_new_network_finds_the_control_that_begins_with_an_event() -> None:
-    network = started()
+def accompanied() -> tuple[Triples, Triples, torch.Tensor]:
+    """Music with a melody, its rows with the melody as controls, and the tokens of both with their mode: [1, T]."""
     music = piece().triples[:80]
     sung = token_lists.instrument_of(music) == MELODY
     rows, _ = anticipate(music[~sung], as_controls(music[sung]))
-    tokens = torch.from_numpy(np.concatenate([[ANTICIPATE], rows.reshape(-1)]))[None]
+    return music, rows, torch.from_numpy(np.concatenate([[ANTICIPATE], rows.reshape(-1)]))[None]
+
+
+def test_a_new_network_finds_the_control_that_begins_with_an_event() -> None:
+    network = started()
+    music, rows, tokens = accompanied()
+    sung = token_lists.instrument_of(music) == MELODY
     with torch.no_grad():
         x = network.tokens(tokens) + network.positions.weight[: tokens.shape[1]]
         for block in list(network.blocks)[:2]:
@@ -87,10 +94,7 @@ def test_a_new_network_finds_the_control_that_begins_with_an_event() -> None:
 
 def test_fields_are_as_high_as_the_start_counts_on() -> None:
     network = started()
-    music = piece().triples[:80]
-    sung = token_lists.instrument_of(music) == MELODY
-    rows, _ = anticipate(music[~sung], as_controls(music[sung]))
-    tokens = torch.from_numpy(np.concatenate([[ANTICIPATE], rows.reshape(-1)]))[None]
+    _, rows, tokens = accompanied()
     kind = torch.arange(1, tokens.shape[1]) % 3  # 1 time, 2 duration, 0 note
     control = torch.from_numpy(is_control(rows)).repeat_interleave(3)
     with torch.no_grad():
