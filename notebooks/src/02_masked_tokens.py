@@ -705,10 +705,9 @@ print("more than twice the error bar:", bool(gain.mean() > 2 * error))
 # %%
 from course_utils.zoo import read_card
 
-training = {name: read_card(f"vampnet-{name}")["training"] for name in ("coarse", "causal")}
-parted = int(training["causal"].get("forked", "at step 0").split()[-1])
-print(f"coarse: {training['coarse']['steps']} steps, all with both sides in view")
-print(f"causal: {training['causal']['steps']} steps, {training['causal']['steps'] - parted} of them without the future")
+print(f"coarse: {read_card('vampnet-coarse')['training']['steps']} steps, all with both sides in view")
+steps_of = read_card("vampnet-causal")["causal_steps"]
+print(f"causal: {steps_of['all']} steps, {steps_of['alone']} of them without the future")
 
 # %% [markdown]
 # If the causal model made fewer steps in its own way than the other, part of the gain may be missing training. Then the
