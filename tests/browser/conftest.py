@@ -89,11 +89,15 @@ def open_html(chromium: Any, tmp_path: Path) -> Iterator[Callable[..., Any]]:
     """Open an HTML text or file; the page carries its `watch`, which is checked at the end of the test."""
     contexts = []
 
-    def open_one(source: str | Path, *, width: int = 1100, height: int = 900, scheme: str = "light") -> Any:
+    def open_one(
+        source: str | Path, *, width: int = 1100, height: int = 900, scheme: str = "light", scale: float = 1
+    ) -> Any:
         path = source if isinstance(source, Path) else tmp_path / f"page{len(contexts)}.html"
         if isinstance(source, str):
             path.write_text(source, encoding="utf-8")
-        context = chromium.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)
+        context = chromium.new_context(
+            viewport={"width": width, "height": height}, color_scheme=scheme, device_scale_factor=scale
+        )
         contexts.append(context)
         watch = Watch(context)
         page = context.new_page()
@@ -130,6 +134,23 @@ def player_in(page: Any, number: int = 0, timeout: float = 30) -> Any:
             return frame
         page.wait_for_timeout(50)
     raise AssertionError(f"player {number} did not start within {timeout} s")
+
+
+def drawings(page: Any, scale: float) -> int:
+    """How many drawings are to be seen on a page; fails if one is not as sharp as the screen, or leaves its box."""
+    boxes = page.evaluate(
+        """() => [...document.querySelectorAll('canvas')].filter((canvas) => canvas.checkVisibility()).map((canvas) => {
+            const own = canvas.getBoundingClientRect(), around = canvas.parentElement.getBoundingClientRect();
+            const before = Math.max(around.left - own.left, around.top - own.top);
+            const behind = Math.max(own.right - around.right, own.bottom - around.bottom);
+            return { name: canvas.className, over: Math.max(before, behind), pixels: canvas.width / own.width };
+        })"""
+    )
+    for box in boxes:
+        assert box["over"] <= 1, f"{box} is larger than what it lies in"
+        assert box["pixels"] == pytest.approx(scale, rel=0.02), box
+    assert page.evaluate("() => document.documentElement.scrollWidth <= innerWidth"), "it scrolls sideways"
+    return len(boxes)
 
 
 def screenshot(page: Any, name: str, *, full: bool = True) -> Path:

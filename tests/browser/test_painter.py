@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import screenshot
+from conftest import drawings, screenshot
 from painter_material import CODEC, small_painter
 
 from course_utils.vampnet import Mask, masks, painted
@@ -200,3 +200,12 @@ def test_it_fits(open_html: Callable[..., Any], painter: Any, width: int, scheme
     assert page.evaluate("() => document.documentElement.scrollWidth") <= width
     screenshot(page, f"painter-{scheme}-{width}")
     page.watch.clean()
+
+
+@pytest.mark.parametrize(("scale", "width"), [(2, 1000), (2, 400), (1.25, 700)])
+def test_on_a_sharp_screen_every_drawing_keeps_to_its_box(
+    open_html: Callable[..., Any], painter: Any, scale: float, width: int
+) -> None:
+    page = open_html(painter.page(), scale=scale, width=width)
+    page.evaluate(READY)
+    assert drawings(page, scale)

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import amt_material
 import numpy as np
 import pytest
-from conftest import screenshot
+from conftest import drawings, screenshot
 
 from course_utils.amt import token_lists, vocab
 from course_utils.show.pack_lossy import from_mp3
@@ -221,28 +220,10 @@ def test_light_dark_and_narrow(open_html: Callable[..., Any], text: str, scheme:
 
 @pytest.mark.parametrize(("scale", "width"), [(2, 1000), (2, 400), (1.25, 700)])
 def test_on_a_sharp_screen_every_drawing_keeps_to_its_box(
-    chromium: Any, text: str, tmp_path: Path, scale: float, width: int
+    open_html: Callable[..., Any], text: str, scale: float, width: int
 ) -> None:
-    (tmp_path / "roll.html").write_text(text, encoding="utf-8")
-    context = chromium.new_context(viewport={"width": width, "height": 900}, device_scale_factor=scale)
-    try:
-        page = context.new_page()
-        page.goto((tmp_path / "roll.html").as_uri())
-        page.evaluate(READY)
-        boxes = page.evaluate(
-            """() => [...document.querySelectorAll('canvas')].map((canvas) => {
-                const { width, height } = canvas.getBoundingClientRect();
-                const around = canvas.parentElement.getBoundingClientRect();
-                return { width, height, around: [around.width, around.height], pixels: canvas.width / width };
-            })"""
-        )
-        assert len(boxes) == 3, "the overview, the roll, and what lies over it"
-        for box in boxes:
-            assert [box["width"], box["height"]] == pytest.approx(box["around"], abs=1)
-            assert box["pixels"] == pytest.approx(scale, rel=0.02)
-        assert page.evaluate("() => document.documentElement.scrollWidth <= innerWidth"), "it scrolls sideways"
-    finally:
-        context.close()
+    page = opened(open_html, text, scale=scale, width=width)
+    assert drawings(page, scale) == 3, "the overview, the roll, and what lies over it"
 
 
 def test_the_overview_draws_nothing_beside_its_strip(open_html: Callable[..., Any], text: str, player: Any) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import scrubber_material as material
-from conftest import screenshot
+from conftest import drawings, screenshot
 
 from course_utils.show.scrubber import MOST
 from course_utils.show.scrubber_trace import state_of
@@ -359,3 +359,12 @@ def test_it_fits_and_follows_the_theme(open_html: Callable[..., Any], small: Any
     assert page.evaluate("() => shell.engine.wanted !== null"), "a sound is chosen from the start"
     screenshot(page, f"scrubber_{scheme}_{width}")
     page.watch.clean()
+
+
+@pytest.mark.parametrize(("scale", "width"), [(2, 1000), (2, 400), (1.25, 700)])
+def test_on_a_sharp_screen_every_drawing_keeps_to_its_box(
+    open_html: Callable[..., Any], small: Any, scale: float, width: int
+) -> None:
+    page = open_html(small.page(), scale=scale, width=width)
+    page.evaluate(READY)
+    assert drawings(page, scale)
