@@ -375,7 +375,7 @@ AMT_HUMAN_TABLE: tuple[tuple[str, tuple[Fact, Fact, Fact], Fact | None], ...] = 
     ),
     (
         "accompaniment, retrieved against human",
-        _votes(2, 6, 52, "an accompaniment taken from another piece against the human one"),
+        _votes(2, 6, 52, "an accompaniment taken from elsewhere, not made for the melody, against the human one"),
         None,
     ),
     (

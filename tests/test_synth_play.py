@@ -9,7 +9,8 @@ import numpy as np
 import pretty_midi
 import pytest
 
-from course_utils.amt import Event, to_pretty_midi, to_triples, write_midi
+from course_utils.amt import Event, TokensError, as_controls, to_pretty_midi, to_triples, write_midi
+from course_utils.amt.vocab import DRUMS
 from course_utils.paths import data_folder
 from course_utils.synth import play as playing
 from course_utils.synth.play import FluidSynthError, PieceError, play, what_is_said
@@ -168,10 +169,22 @@ def test_a_file_that_cannot_be_played_says_why(tmp_path, data, message):
 def test_what_is_no_piece_is_refused(tmp_path):
     with pytest.raises(FileNotFoundError):
         play(tmp_path / "absent.mid")
-    with pytest.raises(TypeError, match=r"not ndarray; events \[N, 3\] .* course_utils\.amt\.to_pretty_midi\(events\)"):
-        play(to_triples([Event(0, 0.3, 60, 0)]))
+    with pytest.raises(TokensError, match="whole numbers"):
+        play(np.zeros((4, 3)))
+    with pytest.raises(TokensError, match="three tokens each"):
+        play(np.zeros((4, 2), dtype=int))
     with pytest.raises(TypeError, match="not NoneType"):
         play(None)
+
+
+def test_events_and_controls_are_played_as_their_midi_is():
+    events = to_triples([Event(0, 0.3, 60, 0), Event(0.2, 0.3, 64, 40), Event(0.4, 0.1, 38, DRUMS)])
+    both = np.concatenate([events[:2], as_controls(events[2:])])
+    expected = play(to_pretty_midi(events), 22050, 1.0)
+    assert abs(expected).max() > 0.01
+    for given in (events, both, events.ravel()):
+        assert np.array_equal(play(given, 22050, 1.0), expected)
+    assert what_is_said(events) == what_is_said(to_pretty_midi(events))
 
 
 def test_the_synthesiser_is_imported_without_the_models():

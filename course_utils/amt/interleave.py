@@ -81,7 +81,7 @@ ORDERS: dict[str, Callable[[Sequence[int], Sequence[int], int], list[int]]] = {
 
 
 def anticipate(events: Triples, controls: Triples, delta: float = DELTA) -> tuple[Triples, Triples]:
-    """Interleave events with controls that arrive `delta` seconds before they are due.
+    """Interleave events with controls that arrive `delta` seconds before they sound.
 
     Both int64 [N, 3] in order of onset; pad the events first, or controls in a silence wait for its end. Returns the
     sequence and the controls left over because no event follows. Raises TokensError for a delta below 0, for lists out
@@ -244,8 +244,8 @@ def stopping_time_violations(
 ) -> list[Violation]:
     """Where `rule` uses what is not known yet: one violation for each cut at which two futures betray it; [] if none.
 
-    rule: (events, controls) -> sequence. The events are cut after every one of them, and the music goes on as it did,
-    at once, or later; the rule must not place a control differently before a sampled token differs. It is judged by
+    rule: (events, controls) -> sequence. The events are cut before each of them, and the music goes on as it did, at
+    once, or later; the rule must not place a control differently before a sampled token differs. It is judged by
     what it does, so it can be anybody's. Source: arXiv 2306.08620v2, on stopping times.
     """
     events, controls, _ = _checked(events, controls, 0.0)

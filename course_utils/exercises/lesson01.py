@@ -220,7 +220,7 @@ EXERCISES = (
         difficulty=3,
         minutes=8,
         prompt="One point, several codebooks: find the entry nearest to what is left over, note its number, subtract "
-        "it, go on. This loop is the heart of every neural codec.",
+        "it, go on. This loop is the heart of most neural codecs.",
         hint="Start with `residual = point`. In each round, look for the entry nearest to `residual`, not to `point`.",
         solution=residual_codes,
         why="each codebook sees only what the ones before it left over",

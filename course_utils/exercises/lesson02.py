@@ -298,7 +298,7 @@ EXERCISES = (
         difficulty=2,
         minutes=4,
         prompt="In training r is drawn evenly from 0 to 1, and gamma(r), the cosine, is the share to mask. What share "
-        "of the training examples has more than half of its tokens masked? Think first; the next cell measures it.",
+        "of the training examples has more than half of its tokens masked? Think first; a cell below measures it.",
         hint="For which r is cos(pi r / 2) equal to one half? Everything with a smaller r is masked more.",
         solution=OVER_HALF,
         why="cos(pi r / 2) is above 1/2 as long as r is below 2/3",

@@ -207,7 +207,7 @@ EXERCISES = (
         "`roll` nothing is kept.",
         hint="A slice takes a step: `x[2::5]` is every fifth element from number 2 on. Start with all ones.",
         solution=periodic_mask,
-        why="ones everywhere, and zeros at roll, roll + period, roll + 2 period, ...",
+        why="ones everywhere, and zeros at roll, roll + period, roll + 2 period, and so on",
         mistakes=(
             Mistake(_kept_and_generated_swapped, "0 and 1 are swapped: 1 means generate, 0 means keep"),
             Mistake(_without_roll, "`roll` is not used: the first kept frame is number `roll`, not 0"),
@@ -290,7 +290,7 @@ EXERCISES = (
         title="How much came out the same?",
         difficulty=2,
         minutes=4,
-        prompt="The model does not see the covered tokens. How many of them does it guess as they were? Return the "
+        prompt="The model does not see the covered tokens. How often does it guess right? Return the "
         "share of the generated tokens (1) that are the same before and after.",
         hint="`(before == after)[mask == 1]` is a list of true and false. Their mean is the share of true.",
         solution=agreement,

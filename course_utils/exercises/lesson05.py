@@ -322,7 +322,7 @@ EXERCISES = (
         hint="`np.cumsum` turns waits into times. What do you do with two lists of times? `np.diff(..., prepend=0)` "
         "turns times into waits again.",
         solution=merge_waits,
-        why="to times, sorted together, and back to waits: nearly every number has changed",
+        why="to times, sorted together, and back to waits: whoever adds a part changes the waits of the other",
         mistakes=(
             Mistake(_one_after_the_other, "that plays the second part after the first, not with it"),
             Mistake(

@@ -103,6 +103,15 @@ def _in_order_of_time(order, events, controls):
     return control_distances(sort_order(events, controls), events, controls)
 
 
+def _the_later_of_two(order, events, controls):
+    stands = {place: position for position, place in enumerate(order)}
+    found = []
+    for number, onset in enumerate(controls):
+        nearest = min(range(len(events) - 1, -1, -1), key=lambda event: abs(events[event] - onset))
+        found.append(3 * (stands[nearest] - stands[len(events) + number]))
+    return found
+
+
 def _random_order(rng: np.random.Generator) -> tuple[list[int], list[float], list[float]]:
     events = (np.cumsum(rng.integers(1, 4, size=10)) / 2).tolist()
     controls = np.sort(rng.choice(np.arange(1, 40), size=4, replace=False) / 2 + 0.125).tolist()
@@ -343,7 +352,8 @@ EXERCISES = (
         title="How far from what it concerns?",
         difficulty=3,
         minutes=8,
-        prompt="A control concerns most the event whose onset is nearest its own. For each control, count how many "
+        prompt="A control concerns most the event whose onset is nearest its own; of two that are equally near, the "
+        "first. For each control, count how many "
         "*tokens* after it this event stands in the order. Where the event stands before the control, the number is "
         "negative. Three tokens a row.",
         hint="`order.index(place)` tells where a place stands. The nearest event: "
@@ -356,8 +366,12 @@ EXERCISES = (
             Mistake(_other_way, "the sign is the wrong way round: an event behind the control is at a plus"),
             Mistake(_nearest_in_the_order, "that is the event that stands nearest; asked is the one nearest in time"),
             Mistake(_in_order_of_time, "you sort the rows again: take them as `order` has them"),
+            Mistake(_the_later_of_two, "of two events that are equally near, the first counts"),
         ),
-        cases=[([6, 7, 0, 1, 2, 3, 4, 5], [0, 1, 2, 3, 4, 5], [2.4, 4.7])],
+        cases=[
+            ([6, 7, 0, 1, 2, 3, 4, 5], [0, 1, 2, 3, 4, 5], [2.4, 4.7]),
+            ([4, 0, 1, 2, 3], [0, 1, 2, 3], [1.5]),
+        ],
         random=_random_order,
     ),
     Exercise(
@@ -387,10 +401,11 @@ EXERCISES = (
         title="Write `anticipate`",
         difficulty=4,
         minutes=15,
-        prompt="The real thing, on real rows. A sampler has written some events; the last one that it heard begins at "
-        "tick `heard` (0 at the start). Before each next event, put in every control whose onset is no more than delta "
-        "seconds after `heard`. Controls that no event follows are left over: return them as the second result. Both "
-        "lists are in order of time, `onsets(rows)` gives their onsets in ticks, and a second has 100 ticks.",
+        prompt="The real thing, on real rows. A sampler has written some events; the last one begins at tick `heard` "
+        "(0 at the start). Before each next event, put in every control that is not in yet and whose onset is no more "
+        "than delta seconds after `heard`. Controls that no event follows are left over: return them as the second "
+        "result. Both lists are in order of time, `onsets(rows)` gives their onsets in ticks, and a second has 100 "
+        "ticks.",
         hint="One loop over the events, inside it a `while` over the controls that are due. What is `heard` when you "
         "stand before an event: its own onset, or that of the event before it?",
         solution=anticipate,

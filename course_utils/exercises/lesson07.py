@@ -109,8 +109,12 @@ def _last_ones(slot, now):
     return low, high - 1
 
 
+def _past_the_last_time(slot, now):
+    return (now, now + 101) if slot == 0 else slot_range(slot, now)
+
+
 def _random_slot(rng: np.random.Generator) -> tuple[int, int]:
-    return int(rng.integers(0, 3)), int(rng.integers(1, 9_000))
+    return int(rng.integers(0, 3)), int(rng.integers(1, 10_000))
 
 
 # --- one step -----------------------------------------------------------------------------------------------------
@@ -373,13 +377,14 @@ EXERCISES = (
         mistakes=(
             Mistake(_back_in_time, "that lets time run back: times begin at `now`"),
             Mistake(_leaps, "that leaves out the course's own rule, the gap: the last time that may come is now + 100"),
+            Mistake(_past_the_last_time, "10,000 is a duration already: no time is later than 9,999"),
             Mistake(_no_chords, "with now + 1 there are no chords: several notes may begin at the same tick"),
             Mistake(_no_rest, "REST may come in the note's place: without it the music cannot pause"),
             Mistake(_controls_too, "that lets the model write controls: they are given, stop at 27,513"),
             Mistake(_specials_too, "that lets controls and special tokens come: stop at 27,513"),
             Mistake(_last_ones, "the second number is the one behind the last token that may come"),
         ),
-        cases=[(0, 0), (0, 412), (1, 412), (2, 412)],
+        cases=[(0, 0), (0, 412), (0, 9_950), (1, 412), (2, 412)],
         random=_random_slot,
     ),
     Exercise(

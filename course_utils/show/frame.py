@@ -90,8 +90,8 @@ LESSONS = {
         Lesson(
             6,
             "Four interleavings",
-            "put events and controls in an order that a model can sample from, and prove of any rule whether it looks "
-            "into the future",
+            "put events and controls in an order that a model can sample from, and catch a rule that looks into the "
+            "future",
             40,
             "lesson 05",
         ),

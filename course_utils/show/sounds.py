@@ -65,7 +65,8 @@ class Clips(Player):
         ]
         made = f" Made by {self.source}." if self.source else ""
         test = f" Blind test between {self.labels[self.abx[0]]} and {self.labels[self.abx[1]]}." if self.abx else ""
-        return f"{self.title}: {len(parts)} sounds to compare. {'; '.join(parts)}.{made}{test}".replace(" -", " \u2212")
+        several = f"{len(parts)} sounds to compare" if len(parts) > 1 else "one sound"
+        return f"{self.title}: {several}. {'; '.join(parts)}.{made}{test}".replace(" -", " \u2212")
 
     @property
     def note(self) -> str:

@@ -17,7 +17,8 @@ from course_utils.paths import data_folder
 from course_utils.synth.render import Renderer, substitutions
 from course_utils.synth.soundfont import read_presets
 
-Playable: TypeAlias = "pretty_midi.PrettyMIDI | str | os.PathLike[str]"  # a piece, or the path of a MIDI file
+# A piece; its events and controls, int64 [N, 3]; or the path of a MIDI file.
+Playable: TypeAlias = "pretty_midi.PrettyMIDI | NDArray[np.int64] | str | os.PathLike[str]"
 
 RELEASE_SECONDS = 1.5  # of decay after the last note
 FLUIDSYNTH_MISSING = (
@@ -50,12 +51,13 @@ def play(
 ) -> NDArray[np.float32]:
     """The sound of a piece, mono, float32 [N] at `rate` samples a second.
 
-    midi: the piece, or the path of a MIDI file; events [N, 3] come through `amt.to_pretty_midi`.
-    seconds: its exact length, None up to the last note's end and 1.5 s of decay. font: a SoundFont other than the
-    shipped one. A program that the font lacks is played by its nearest relative, and a SubstitutionWarning says so.
+    midi: the piece, its events and controls int64 [N, 3] as in `amt`, or the path of a MIDI file. seconds: its exact
+    length, None up to the last note's end and 1.5 s of decay. font: a SoundFont other than the shipped one. A program
+    that the font lacks is played by its nearest relative, and a SubstitutionWarning says so.
     fluidsynth: FluidSynth plays instead, through pretty_midi; it scales each piece to full level. Raises
     FluidSynthError if it is not installed or fails, SoundFontError for a font that cannot be read, PieceError for a
-    file without music, FileNotFoundError for one that is not there, TypeError for anything else.
+    file without music, FileNotFoundError for one that is not there, TokensError for an array that is no events,
+    TypeError for anything else.
     """
     midi = _piece(midi)
     path = shipped_font() if font is None else Path(font)
@@ -88,13 +90,16 @@ def has_fluidsynth() -> bool:
 
 
 def _piece(midi: Playable) -> pretty_midi.PrettyMIDI:
-    """The piece itself, read if a path is given."""
+    """The piece itself, made of events or read from a path if need be."""
     if isinstance(midi, pretty_midi.PrettyMIDI):
         return midi
+    if isinstance(midi, np.ndarray):
+        from course_utils.amt import as_triples, to_pretty_midi  # who plays MIDI needs no vocabulary
+
+        return to_pretty_midi(as_triples(midi))
     if not isinstance(midi, str | os.PathLike):
         raise TypeError(
-            f"play takes a PrettyMIDI or the path of a MIDI file, not {type(midi).__name__}; "
-            "events [N, 3] become the first with course_utils.amt.to_pretty_midi(events)"
+            f"play takes a PrettyMIDI, an array of events [N, 3] or the path of a MIDI file, not {type(midi).__name__}"
         )
     data = Path(midi).read_bytes()
     if data[:4] != b"MThd":

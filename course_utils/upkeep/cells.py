@@ -35,7 +35,8 @@ WIDTH = 117  # with "# " before it, a line stays within 120
 HEAD = re.compile(r"^# %%", flags=re.MULTILINE)
 NAMED = re.compile(r"""^# %%.*\bexercise=["'](\w+)["']""")
 MADE = re.compile(r"""^# %%.*\bmade=["']([\w-]+)["'].*\n""")
-FACT = re.compile(r"<!-- fact: (\w+)(?::(\S+))? -->")
+MARK = re.compile(r"<!--\s+(?:>\s+)?fact:")  # a line may end anywhere in it, also in a quotation
+FACT = re.compile(MARK.pattern + r"\s+(?:>\s+)?(\w+)(?::(\S+))?\s+(?:>\s+)?-->")
 
 
 def exercises_of(source: Path) -> tuple[Exercise, ...]:
@@ -154,6 +155,10 @@ def wrong_facts(prose: str) -> list[str]:
     given after a colon (`<!-- fact: DAC_BIT_RATE:.1f -->`).
     """
     known, wrong = facts.by_name(), []
+    read = {match.start() for match in FACT.finditer(prose)}
+    for mark in MARK.finditer(prose):
+        if mark.start() not in read:
+            wrong.append(f"no fact can be read from the mark {prose[mark.start() : mark.end() + 30]!r}")
     for match in FACT.finditer(prose):
         name, spec = match.group(1), match.group(2) or ""
         if name not in known:

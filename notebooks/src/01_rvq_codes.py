@@ -52,7 +52,7 @@ codec = set_up("01", model="course", seed=0)
 
 # %% [markdown]
 # **Hear it first.** Below is one sound, twice. The first is the recording. The second was rebuilt from numbers that
-# take up one ninetieth of the space. Press play, then switch between them while the sound goes on.
+# take up about one ninetieth of the space. Press play, then switch between them while the sound goes on.
 
 # %%
 from course_utils import demo_clip
@@ -69,12 +69,12 @@ clips_player(
 )
 
 # %% [markdown]
-# Did you hear what was lost? By the end of this lesson you will know what it was, where it went, and why.
+# Did you hear what was lost? By the end of this lesson you can measure it, level by level, and say why it had to go.
 #
 # ## 1. How much room does sound take?
 #
-# A recording is a long list of numbers, one for every moment at which the air pressure was measured. How many there
-# are in a second is its [sampling rate](glossary.md#sampling-rate).
+# A recording is a long list of numbers, one for every moment at which the air pressure was measured. Each number is a
+# [sample](glossary.md#sample). How many there are in a second is the [sampling rate](glossary.md#sampling-rate).
 
 # %%
 clip.samples[:6]
@@ -83,7 +83,7 @@ clip.samples[:6]
 print(len(clip.samples), "numbers for", clip.seconds, "seconds")
 
 # %% [markdown]
-# On a compact disc each of them takes 16 bits. So one second of this recording takes:
+# On a compact disc each of them takes 16 bits. Ours has one channel, so a second of it takes:
 
 # %% tags=["nbval-check-output"]
 pcm = clip.rate * 16
@@ -102,14 +102,14 @@ print(f"{codec.bits_per_second() / 1000:.2f} kbit/s, {pcm / codec.bits_per_secon
 print(f"{codec.bits_per_second() / clip.rate:.3f} bits per sample")
 
 # %% [markdown]
-# **Predict.** Could we get there by rounding each sample more coarsely? Four bits a sample would still be 23 times too
-# many. Listen to what rounding alone does.
+# Could we get there by rounding each sample more coarsely? Four bits a sample would still be 23 times as many.
+# **Predict** what six, four and two bits sound like. Then listen.
 
 
 # %%
 def round_to(samples, bits):
     steps = 2 ** (bits - 1)
-    return np.round(samples * steps) / steps
+    return np.clip(np.round(samples * steps), -steps, steps - 1) / steps  # 2 ** bits different values
 
 
 start = clip.samples[:44100]  # one second
@@ -119,7 +119,8 @@ clips_player(
 )
 
 # %% [markdown]
-# With a kernel, choose the bits yourself. What is the fewest you can bear?
+# If you run this notebook yourself (with a *kernel*, as Jupyter says), choose the bits. What is the fewest you can
+# bear?
 
 # %%
 from course_utils.show import live
@@ -130,8 +131,8 @@ live(lambda bits: clips_player([(f"{bits} bits", round_to(start, bits))], title=
 # <details><summary>What did you hear?</summary>
 #
 # Hiss, then crackle, then the quiet parts fall silent, because everything below half a step is rounded to zero. And
-# two bits a sample is still eleven times more than the codes take. Rounding numbers one by one is a dead end. The way
-# out is to round many numbers **together**.
+# two bits a sample are still eleven times what the codes take. Rounding numbers one by one is a dead end. The way out
+# is to round many numbers **together**.
 #
 # </details>
 #
@@ -151,7 +152,8 @@ points
 codebook = torch.tensor([[0.0, 0.0], [1.0, 1.0], [1.0, 0.0]])
 
 # %% [markdown]
-# To send the first point, we look for the entry nearest to it.
+# To send the first point, we look for the entry nearest to it. Squared distances will do: the smallest stays the
+# smallest without the root.
 
 # %% tags=["nbval-check-output"]
 point = points[0]
@@ -159,7 +161,8 @@ distances = ((codebook - point) ** 2).sum(1)
 print(distances.numpy().round(2), "so the nearest is entry", distances.argmin().item())
 
 # %% [markdown]
-# We send that number: the **code**. With three entries it fits into two bits. The receiver looks the entry up.
+# We send that number: the **code**. With three entries it fits into two bits. The receiver looks the entry up, and has
+# the point back, nearly.
 #
 # Now all six points at once. `None` adds an axis, so that every point meets every entry.
 
@@ -177,9 +180,10 @@ from course_utils.codec import kmeans, nearest
 print(nearest(points, codebook).tolist())
 
 # %% [markdown]
-# This is [vector quantisation](glossary.md#vector-quantisation), [quantisation](glossary.md#quantisation) of several
-# numbers at once. It pays because pairs of nearby samples are not spread evenly over the plane. Here are 1500 pairs
-# from our clip, each sample with the one 12 places later.
+# [Quantisation](glossary.md#quantisation) is the field's word for rounding. What we just did is
+# [vector quantisation](glossary.md#vector-quantisation): several numbers are rounded at once. It pays because pairs of
+# nearby samples are not spread evenly over the plane. Here are 1500 pairs from our clip, each sample with the one 12
+# places later. (The very next one is so much alike that the cloud would be nearly a line.)
 
 # %%
 pairs = torch.from_numpy(np.stack([clip.samples[:-12], clip.samples[12:]], axis=1))
@@ -187,9 +191,9 @@ cloud = pairs[torch.randperm(len(pairs), generator=torch.Generator().manual_seed
 cloud.shape
 
 # %% [markdown]
-# Where should the entries lie? [k-means](glossary.md#k-means) finds out by repeating two steps: give every point to
-# its nearest entry, then move every entry to the middle of its points. Drag an entry, press *step*, and watch the
-# error.
+# Where should the entries lie? [k-means](glossary.md#k-means) improves them by repeating two moves: give every point to
+# its nearest entry, then put every entry in the middle of its points. Drag an entry, press *Step*, and watch the error:
+# the mean square of what separates the points from their entries.
 
 # %%
 from course_utils.show import vq_toy
@@ -197,7 +201,7 @@ from course_utils.show import vq_toy
 vq_toy(cloud, k=8, axes=("sample n", "sample n + 12"))
 
 # %% [markdown]
-# With a kernel you can also turn the knobs from Python. (Without one, the figure below stays as it is.)
+# With a kernel, sliders set the number of entries k, the steps and the seed. (Without one, the figure stays as it is.)
 
 # %%
 from course_utils.show import explore_vq
@@ -216,7 +220,9 @@ for step in range(4):
     entries = torch.stack([cloud[index == k].mean(0) for k in range(8)])
 
 # %% [markdown]
-# A step never raises the error. After some steps nothing moves any more.
+# A step never raises the error: the nearest entry is the best one for a point, and the middle is the best place for an
+# entry. After some steps nothing moves any more. Where it stops depends on where it began: it need not be the best of
+# all codebooks.
 
 # %% [markdown] exercise="nearest_entry" part="card"
 # #### Exercise: Find the nearest entry
@@ -269,10 +275,11 @@ for bits in (2, 4, 6, 8):
     print(f"{bits} bits: {2**bits:3d} entries, error {error:.5f}")
 
 # %% [markdown]
-# Ninety bits a frame, as our codec has, would need a codebook of 2 to the power of 90 entries. No computer holds that.
+# Our codec spends 90 bits on a **frame**, a short stretch of sound. One codebook for that would need 2 to the power of
+# 90 entries. No computer holds that.
 #
-# So we cheat. Quantise once with a small codebook. Look at what is **left over**. Quantise that with a second small
-# codebook. By hand, for one point:
+# So we cheat. Quantise once with a small codebook. Look at what is left over, the **residual**. Quantise that with a
+# second small codebook. By hand, for one point:
 
 # %% tags=["nbval-check-output"]
 first = kmeans(cloud, 4, seed=0)
@@ -281,7 +288,7 @@ near = first[nearest(point[None], first)[0]]
 print("point", point.numpy().round(3), "- entry", near.numpy().round(3), "= left over", (point - near).numpy().round(3))
 
 # %% [markdown]
-# The left-overs of all points make a new, smaller cloud. It gets a codebook of its own.
+# The residuals of all points make a new, smaller cloud. It gets a codebook of its own.
 
 # %% tags=["nbval-check-output"]
 residual = cloud - first[nearest(cloud, first)]
@@ -298,7 +305,8 @@ for name, what in [("cloud", cloud), ("after one codebook", residual), ("after t
 print("entries stored:", 9 * 1024, "- sums possible: about 10 to the power of", int(90 * np.log10(2)))
 
 # %% [markdown]
-# The course's own module does this for as many levels as you like. Four levels of four entries:
+# Each codebook in the chain is a **level**. The course's own module takes as many as you like. Four levels of four
+# entries:
 
 # %% tags=["nbval-check-output"]
 from course_utils.codec import PlainRVQ
@@ -307,11 +315,12 @@ rvq = PlainRVQ.fit(cloud, levels=4, k=4)
 codes_rvq = rvq.encode(cloud)  # [1500, 4]
 for n in range(1, 5):
     error = ((cloud - rvq.decode(codes_rvq[:, :n])) ** 2).mean()
-    print(f"{n} levels, {2 * n} bits: error {error:.5f}")
+    print(f"levels: {n}, bits: {2 * n}, error {error:.5f}")
 
 # %% [markdown]
-# Compare with the table above. At the same number of bits, one big codebook is better: at eight bits its error is
-# several times smaller. But it stores 256 entries where the four small ones store 16. A codebook that fits into memory
+# Compare with the table above. At two bits both are the same codebook. From there on one big codebook has the smaller
+# error at the same number of bits. (Part of its lead is flattery: 256 entries are judged on the very 1500 points that
+# they were fitted to.) But it stores 256 entries where the four small ones store 16. A codebook that fits into memory
 # beats a better one that does not.
 
 # %% [markdown] exercise="residual_codes" part="card"
@@ -320,7 +329,7 @@ for n in range(1, 5):
 # ●●●○○ difficulty 3 of 5 · about 8 minutes
 #
 # One point, several codebooks: find the entry nearest to what is left over, note its number, subtract it, go on. This
-# loop is the heart of every neural codec.
+# loop is the heart of most neural codecs.
 
 
 # %% tags=["exercise"] exercise="residual_codes"
@@ -366,7 +375,7 @@ import inspect
 print(inspect.getsource(PlainRVQ.encode))
 
 # %% [markdown]
-# **Does training matter?** A codebook drawn at random, with the right spread, is the baseline.
+# **Does training matter?** The baseline is four codebooks drawn at random, with about the right spread.
 
 # %% tags=["nbval-check-output"]
 random_books = [torch.randn(4, 2, generator=torch.Generator().manual_seed(n)) * cloud.std() / 2**n for n in range(4)]
@@ -375,12 +384,14 @@ error = ((cloud - drawn.decode(drawn.encode(cloud))) ** 2).mean()
 print(f"4 random codebooks: error {error:.4f}")
 
 # %% [markdown]
-# The random ones find some use, but the trained ones leave far less behind.
+# The random ones are of some use: compare with the mean square of the cloud itself, further up. The trained ones leave
+# far less behind.
 #
 # ## 4. From pairs to frames
 #
-# Two numbers at a time was a toy. Music asks for more: a codec works on **frames** of a few hundred samples. Ours has
-# a [hop](glossary.md#hop) of 512 samples, so this many frames a second:
+# Two numbers at a time was a toy. Music asks for more: a codec works on frames of a few hundred samples. The step from
+# one frame to the next is the [hop](glossary.md#hop). Ours is 512 samples<!-- fact: DAC_HOP -->, so a second has this
+# many frames:
 
 # %% tags=["nbval-check-output"]
 print(f"{codec.sample_rate} / {codec.hop} = {codec.frame_rate:.2f} frames per second")
@@ -424,9 +435,10 @@ count_frames = check("count_frames", count_frames)
 # </details>
 
 # %% [markdown]
-# Before quantising, we turn each frame of 512 samples into 512 numbers, one for each band of frequency, because music
-# is simpler there: a held note is a few large numbers and many small ones. The transform is the
-# [MDCT](glossary.md#mdct). Its frames overlap, and it loses nothing. (We take whole frames only, 344 of them.)
+# Before quantising, we turn each frame of 512 samples into 512 numbers, one for each band of frequency. Music is
+# simpler there: a held note is a few large numbers and many small ones. The transform is the modified discrete cosine
+# transform, [MDCT](glossary.md#mdct). It also looks half a frame to either side, so its frames overlap, and still it
+# loses nothing. (We take whole frames only, 344 of them.)
 
 # %% tags=["nbval-check-output"]
 from course_utils.codec import MDCT
@@ -439,7 +451,8 @@ error = (back - audio).abs().max()
 print(list(spectrum.shape), "- the way back is exact to one part in a million:", bool(error < 1e-6))
 
 # %% [markdown]
-# How few? Sort the squares of each frame's numbers, and count how many hold nine tenths of the energy.
+# How few are the large numbers? A frame's energy is the sum of its squares. Sort them, and count how many hold nine
+# tenths of it.
 
 # %% tags=["nbval-check-output"]
 energy = (spectrum**2).sort(dim=1, descending=True).values.cumsum(1)
@@ -447,8 +460,10 @@ needed = (energy < 0.9 * energy[:, -1:]).sum(1) + 1
 print("median over frames:", int(needed.median()), "of 512 numbers")
 
 # %% [markdown]
-# Now plain k-means RVQ on frames: nine codebooks, no network at all. We need music to train on. The course renders
-# sixteen MIDI files that come with it, four seconds of each.
+# So a frame is far simpler than 512 free numbers, and a codebook can make use of that.
+#
+# Now plain k-means RVQ on frames: nine codebooks, no network at all. We need music to train on. The course brings music
+# as MIDI files, which hold notes. Here a synthesiser plays sixteen of them, four seconds each.
 
 # %%
 from course_utils.train.corpus import training_frames
@@ -464,8 +479,11 @@ weight = 1 / frames.std(0) ** 0.6
 music_rvq = PlainRVQ.fit(frames * weight, levels=9, k=256, iterations=5)
 
 # %% [markdown]
-# It never saw our clip. Encode the clip, and rebuild it from one level and from all nine. One of 256 entries is 8
-# bits, so this is 72 bits a frame.
+# This quantiser never saw our clip. Encode the clip, and rebuild it from one level and from all nine. One of 256
+# entries is 8 bits, so nine levels are 72 bits a frame.
+#
+# [SI-SDR](glossary.md#si-sdr) says how much stronger the wanted sound is than the error, in decibels, whatever the
+# volume. 0 dB: as strong as each other. 10 dB: ten times the power.
 
 # %%
 from course_utils.audio import si_sdr
@@ -475,17 +493,16 @@ plain, figures = {}, {}
 for n in (1, 9):
     plain[n] = mdct.inverse((music_rvq.decode(plain_codes[:, :n]) / weight)[None])[0].numpy()
     figures[n] = si_sdr(plain[n], audio[0].numpy())
-    print(f"{n} levels: SI-SDR {figures[n]:.1f} dB")
+    print(f"levels: {n}, SI-SDR {figures[n]:.1f} dB")
 
 # %% tags=["nbval-check-output"]
 print("below 0 dB at one level:", figures[1] < 0, "- above at nine:", figures[9] > 0)
 
 # %% [markdown]
-# **SI-SDR** says how much stronger the wanted sound is than the error, in decibels. 0 dB: as strong as each other. 10
-# dB: ten times the power. Now listen. What is missing at one level, and what does the error sound like at nine?
+# Now listen. What is missing at one level, and what does the error sound like at nine?
 
 # %%
-sounds = {"original": audio[0].numpy()} | {f"{n} levels": samples for n, samples in plain.items()}
+sounds = {"original": audio[0].numpy()} | {f"levels: {n}": samples for n, samples in plain.items()}
 clips_player(
     [(name, samples[:44100]) for name, samples in sounds.items()],
     title="k-means on MDCT frames, no network",
@@ -503,9 +520,10 @@ clips_player(
 # ## 5. What a trained codec does differently
 #
 # A neural codec puts a trained **encoder** before the quantiser and a trained **decoder** after it. The encoder turns
-# frames into [latents](glossary.md#latent) that are easy to quantise. The decoder turns what the codes say back into
-# sound, and looks at the neighbouring frames while it does. Between them sits the quantiser of the Descript Audio
-# Codec, DAC. Let us take one frame through it.
+# frames into [latents](glossary.md#latent), vectors that are easier to quantise. The decoder turns what the codes say
+# back into sound. Both look at the neighbouring frames while they do. (The course codec's encoder begins with the MDCT
+# that you have just seen. That of DAC, the Descript Audio Codec, works on the samples themselves.) The quantiser
+# between them is DAC's, in our codec too. Let us take one frame through it.
 
 # %% tags=["nbval-check-output"]
 latents = codec.network.encoder(audio[:, None])[0].T  # [344 frames, 256]
@@ -513,8 +531,8 @@ frame = latents[40]
 print(list(latents.shape))
 
 # %% [markdown]
-# Look-up happens in 8 dimensions, not 256. A small matrix projects down. This is the
-# [factorised](glossary.md#factorised-look-up) part.
+# Look-up happens in 8 dimensions, not 256. A small matrix projects down. So an entry has only 8 numbers, and the search
+# is cheap. This is the [factorised](glossary.md#factorised-look-up) part.
 
 # %%
 from course_utils.codec.rvq import read_dac_level
@@ -543,7 +561,8 @@ left_over = frame - rebuilt_frame
 left_over.shape
 
 # %% [markdown]
-# What is left over goes to the second codebook, and so on. Look-up and loop, from `course_utils/codec/rvq.py`:
+# What is left over goes to the second codebook, and so on. Here are one level's look-up, its way back, and the loop
+# over the levels, from `course_utils/codec/rvq.py`:
 
 # %%
 from course_utils.codec import FactorisedRVQ, FactorisedVQ
@@ -552,8 +571,8 @@ for part in (FactorisedVQ.encode, FactorisedVQ.decode, FactorisedRVQ.encode):
     print(inspect.getsource(part))
 
 # %% [markdown]
-# It gives the codes that the dac package gives. (A tie may fall the other way when sums are taken in another order,
-# and takes the frame's later codes along.)
+# It gives the codes that the dac package gives. (A near tie may fall the other way when sums are taken in another
+# order, and takes the frame's later codes along.)
 
 # %% tags=["nbval-check-output"]
 ours = FactorisedRVQ.from_dac(codec.network.quantizer.quantizers).encode(latents)  # [344, 9]
@@ -601,6 +620,17 @@ cosine_codes = check("cosine_codes", cosine_codes)
 # </details>
 
 # %% [markdown]
+# Your look-up can now do the whole work: nine levels, each on what the ones before it left over.
+
+# %% tags=["nbval-check-output"]
+grid, rest = [], latents
+for part in FactorisedRVQ.from_dac(codec.network.quantizer.quantizers).levels:
+    grid.append(cosine_codes(rest @ part.project_in.T + part.offset_in, part.codebook))
+    rest = rest - part.decode(grid[-1])
+same = (torch.stack(grid, dim=1) == theirs).float().mean()
+print(f"{len(grid)} x {len(rest)} codes by your look-up; at least 95 % are the codec's:", bool(same > 0.95))
+
+# %% [markdown]
 # **If only the angle counts, where is loudness?** Turn the clip down to half and count how many codes change.
 
 # %%
@@ -610,7 +640,9 @@ print([f"c{i}: {(half[i] != full[i]).float().mean():.0%}" for i in range(9)])
 
 # %% [markdown]
 # Many. How can the angle know? The projection adds the same eight numbers, `offset_in`, to every frame. A quiet frame
-# is mostly offset. A loud one points away from it. So direction tells loudness, and without the offset it would not:
+# is mostly offset. A loud one points away from it. So direction tells loudness, and without the offset it would not.
+# (Here we halve the latents themselves. Half the sound is more than half the latent, because the course codec's encoder
+# brings quiet and loud frames closer together. So the count differs from that of c0 above.)
 
 # %%
 from course_utils.codec import nearest_by_cosine
@@ -627,13 +659,14 @@ loud, soft = (codec.decode(c[None], length=len(clip.samples)).std() for c in (fu
 print(f"half-level input comes out at {soft / loud:.2f} of the level")
 
 # %% [markdown]
-# > **Paper, article, released code.** The DAC paper speaks of factorised and L2-normalised codes. Where an article
-# > says "finds the nearest vector", it leaves out that nearness is the angle. And a trap in the released package: the
-# > argument `n_quantizers` is ignored while the model is in training mode. Call `.eval()` first.
+# > **Paper, article, released code.** The DAC paper speaks of factorised and L2-normalised codes, and credits them with
+# > better use of the codebooks. Where an article says "finds the nearest vector", it leaves out that nearness is the
+# > angle. And a trap in the released package: the argument `n_quantizers` is ignored while the model is in training
+# > mode. Call `.eval()` first.
 #
 # **Where do the entries come from?** Start 64 entries at random, and many of them are never the nearest to anything.
-# They are [dead](glossary.md#dead-entry): nothing in the music pulls at them. Or start them by k-means on latents of
-# real music, by angle.
+# They are [dead](glossary.md#dead-entry): nothing in the music pulls at them. Or start them by k-means on the latents
+# of our clip, by angle.
 
 # %%
 shorts = latents @ level.project_in.T + level.offset_in  # [344, 8]
@@ -644,11 +677,15 @@ for name, book in (("random", drawn), ("k-means", kmeans(shorts, 64, assign=near
     print(f"{name:8s} {len(index.unique())} of 64 entries in use, mean cosine {cosine:.2f}")
 
 # %% [markdown]
-# The course codec's nine codebooks were all started this way, each on what the levels before it had left over.
+# The course codec's nine codebooks were all started this way, on the latents of its training music, each on what the
+# levels before it had left over. From there they were trained with the network. Choosing an entry is a jump, and
+# training needs slopes. So training acts as if the latent had passed unchanged, and pulls each latent and its entry
+# towards each other. An entry that is hardly ever chosen gets a new place.
 #
 # ## 6. Nine times T codes
 #
-# Here is the clip as the model of lesson 02 will see it: the first six frames, nine codes each.
+# Here is the clip as the models of lesson 02 will see it: nine rows, c0 to c8, and a column for each of T frames. These
+# are the first six. T is one more than above: the codec keeps the last, unfinished frame and fills it with silence.
 
 # %%
 codes = codec.encode(clip)
@@ -698,9 +735,12 @@ bit_rate = check("bit_rate", bit_rate)
 # </details>
 
 # %% [markdown]
+# For nine codebooks of 1024 entries at our frame rate this is the 7.75 kbit/s<!-- fact: DAC_BIT_RATE --> of section 1.
+#
 # ## 7. The ladder
 #
-# Row c0 alone is a recording too, if a coarse one. Rows c0 and c1 are a better one. Here are all nine, on one clock.
+# Row c0 alone is a recording too, if a coarse one: that is level 1. Rows c0 and c1 together are level 2, and so on.
+# Here are all nine, on one clock.
 #
 # **Before you press play, predict:** at which level will you first recognise the chord? The beat? From which level on
 # can you no longer tell it from the original? (Fewer levels are also quieter. Do not let that decide.)
@@ -720,17 +760,21 @@ better = all(rungs[n].si_sdr > rungs[n - 1].si_sdr for n in range(1, 9))
 print("every level brings the waveform closer:", better)
 
 # %% [markdown]
+# Now look at the two error figures of each level, and hear it again. Where they still improve, do you still hear it?
+# And compare with section 4: k-means without a network spent 72 bits a frame on its nine levels. Level 7 spends 70. How
+# far apart are the two in SI-SDR?
+#
 # ## 8. Which level carries what?
 #
-# It is often said that the first codes carry pitch and rhythm, and the later ones timbre and detail. Do not believe
-# it. Measure it. Three questions, each with its own ruler:
+# It is often said that the first codes carry pitch and rhythm, and the later ones timbre and detail. Do not take it on
+# trust, measure it. Three questions, each with its own ruler:
 #
-# - **rhythm**, on the electronic clip: are the note [onsets](glossary.md#onset) still where they were? (F-measure, 1
-#   is perfect)
-# - **pitch**, on the guitar clip: do the twelve pitch classes go up and down together? ([chroma](glossary.md#chroma)
-#   correlation, 1 is perfect)
-# - **[timbre](glossary.md#timbre)**, on the guitar clip: how far is the shape of the spectrum? (mel-cepstral distance
-#   in dB, 0 is perfect)
+# - **rhythm**, on the electronic clip: are the note [onsets](glossary.md#onset) still where they were, within 50 ms?
+#   (F-measure: the share of both clips' onsets that find a partner; 1 is perfect)
+# - **pitch**, on the guitar clip: do the twelve notes of the scale, in whatever octave, go up and down together?
+#   ([chroma](glossary.md#chroma) correlation, 1 is perfect)
+# - **[timbre](glossary.md#timbre)**, on the guitar clip: how far off is the shape of the spectrum, loudness left out?
+#   (mel-cepstral distance in dB, 0 is perfect)
 
 # %%
 from course_utils.audio import chroma_similarity, onset_f_measure, spectral_error
@@ -751,40 +795,66 @@ for n, (rhythm, pitch, timbre) in enumerate(table, start=1):
     print(f"level {n}: rhythm {rhythm:.2f}  pitch {pitch:.2f}  timbre {timbre:.1f} dB")
 
 # %% [markdown]
-# A ruler needs a zero. What does plain noise score? Not nothing: noise has chance onsets, and some fall on the beat.
+# A ruler needs a zero: what does a sound score that knows nothing of the clip? Two candidates: white noise, and what
+# the decoder makes of random codes.
 
 # %%
-hiss = np.random.default_rng(0).normal(0, 0.1, len(guitar.samples)).astype(np.float32)
-chance = measure(hiss, hiss)
-print(f"noise:   rhythm {chance[0]:.2f}  pitch {chance[1]:.2f}  timbre {chance[2]:.1f} dB")
+rng = np.random.default_rng(0)
+hiss = rng.normal(0, 0.1, len(guitar.samples)).astype(np.float32)
+dice = rng.integers(0, codec.codebook_size, (1, codec.n_codebooks, codec.frames(len(guitar.samples))))
+babble = codec.decode(torch.from_numpy(dice), length=len(guitar.samples))[0, 0].numpy()
+zeros = {"white noise": measure(hiss, hiss), "random codes": measure(babble, babble)}
+for name, (rhythm, pitch, timbre) in zeros.items():
+    print(f"{name}: rhythm {rhythm:.2f}  pitch {pitch:.2f}  timbre {timbre:.1f} dB")
+
+# %% [markdown]
+# On rhythm both score far above 0: where onsets are many, some fall on the beat by chance. On timbre, look how far
+# apart the two zeros are. Hardly any music has the spectrum of white noise, so by that zero everything looks close.
+# Random codes are the fairer zero: they have the codec's own colour, and lack only what the codes say. How far has each
+# level come from there?
+
+
+# %%
+def share(zero):
+    return [(column - z) / (column[-1] - z) for column, z in zip(np.array(table).T, zero, strict=True)]
+
+
+gain = share(zeros["random codes"])  # rhythm, pitch, timbre: [9 levels] each
 
 # %%
 import matplotlib.pyplot as plt
 
 from course_utils.show import figure
 
-gain = [(column - zero) / (column[-1] - zero) for column, zero in zip(np.array(table).T, chance, strict=True)]
 fig, axis = plt.subplots(figsize=(7, 3.2))
 for line, name, mark in zip(gain, ("rhythm", "pitch", "timbre"), "o^s", strict=True):
     axis.plot(range(1, 10), line, marker=mark, label=name)
-axis.set(xlabel="levels decoded", ylabel="share of the way\nfrom noise to level 9")
+axis.set(xlabel="levels decoded", ylabel="share of the way\nfrom random codes to level 9")
 axis.legend()
 at_four = ", ".join(f"{name} {line[3]:.0%}" for name, line in zip(("rhythm", "pitch", "timbre"), gain, strict=True))
-figure(fig, f"Share of the way from noise to level 9, {codec.name} codec, seed 0. At level 4: {at_four}.")
+figure(fig, f"Share of the way from random codes to level 9, {codec.name} codec, seed 0. At level 4: {at_four}.")
 
 # %% [markdown]
-# How far along is each after the first level?
+# (A share above 1 is closer than level 9. Rhythm can do that: a few onsets more or less decide it.) How far along is
+# each after the first level, and how much of that is the choice of the zero?
 
 # %%
-for name, line in zip(("rhythm", "pitch", "timbre"), gain, strict=True):
-    print(f"{name}: {line[0]:.0%} of the way at level 1")
+for name, zero in zeros.items():
+    rhythm, pitch, timbre = (line[0] for line in share(zero))
+    print(f"level 1, from {name}: rhythm {rhythm:.0%}, pitch {pitch:.0%}, timbre {timbre:.0%} of the way")
 
 # %% tags=["nbval-check-output"]
-print("at level 1, timbre is further along than pitch:", bool(gain[2][0] > gain[1][0] + 0.2))
+for name, zero in zeros.items():
+    ahead = share(zero)[2][0] - share(zero)[1][0]
+    print(f"level 1, from {name}: timbre is far ahead of pitch:", bool(ahead > 0.2))
+print("level 1, from random codes: rhythm is ahead of both:", bool(gain[0][0] > max(gain[1][0], gain[2][0])))
+print("level 3, from random codes: pitch is ahead of timbre:", bool(gain[1][2] > gain[2][2]))
 
 # %% [markdown]
-# So the saying is half right, for this codec and these clips. One code a frame already tells *what* sounds and, less
-# exactly, *when*. *Which note* it is takes two or three codes more. And no level carries one thing alone.
+# The zero decides. From white noise, one code a frame seems to tell most of the timbre. From random codes that
+# lead is gone: *when* comes first, *which note* follows with two or three codes more, and the shape of the spectrum
+# takes longest. So, for this codec and these clips, the saying holds as a tendency. But no level carries one thing
+# alone, and an experiment with a careless zero would have told you the opposite.
 #
 # **And without c0?** Leave the first codebook out and keep the other eight. Or keep only c0. The decoder accepts any
 # choice, because all it gets is a sum.
@@ -814,16 +884,15 @@ print("closer waveform: all but c0:", si_sdr(without, clip.samples) > si_sdr(alo
 print("closer spectrum: c0 alone:", mel_distance(alone, clip.samples) < mel_distance(without, clip.samples))
 
 # %% [markdown]
-# Two rulers, two answers. The **mel distance** compares spectra, roughly as we hear them: how loud is each band, frame
-# by frame? By that ruler c0 alone beats the other eight together. It says what kind of sound is there. By the waveform
-# the eight win, though neither comes close to all nine.
+# Two rulers, two answers. The [mel distance](glossary.md#mel-distance) compares spectra, roughly as we hear them: how
+# loud is each band, frame by frame? By that ruler c0 alone beats the other eight together. By the waveform the eight
+# win. Yet neither comes close to all nine: corrections need the thing that they correct.
 #
-# Corrections need the thing that they correct. This order, coarse first, is what VampNet builds on in the next
-# lessons: it predicts the first codes, then the rest.
+# This order, coarse first, is what VampNet builds on in the next lessons: it predicts the first codes, then the rest.
 #
 # ## 9. Are ten bits ten bits?
 #
-# A code from 1024 entries takes ten bits, if all entries are equally common. They are not.
+# A code from 1024 entries takes ten bits. It needs all ten only if all entries are equally common. Are they?
 
 # %%
 music_codes = torch.cat([codec.encode(demo_clip(name))[0] for name in ("electronic", "guitar", "ladder")], dim=1)
@@ -831,7 +900,8 @@ counts = torch.bincount(music_codes[0], minlength=1024).numpy()
 print("frames:", counts.sum(), "- entries used:", int((counts > 0).sum()), "- most common:", int(counts.max()), "times")
 
 # %% [markdown]
-# The [entropy](glossary.md#entropy) is the number of bits that the best possible shorthand would need on average.
+# They are not. A shorthand could give common entries short names and rare ones long names. The
+# [entropy](glossary.md#entropy) is how many bits a code the best such shorthand needs on average.
 
 # %% [markdown] exercise="entropy_bits" part="card"
 # #### Exercise: How many bits does a code really carry?
@@ -873,8 +943,8 @@ entropy_bits = check("entropy_bits", entropy_bits)
 # </details>
 
 # %% [markdown]
-# Three clips are few: about two frames for each entry. A rare entry looks unused, and the entropy comes out too low.
-# The model card counted over more music:
+# Three clips are few: about two frames for each entry. A rare entry then looks unused, and `entropy_bits(counts)` comes
+# out too low. The model card, the data sheet beside the weights, counted over more music, from its training:
 
 # %%
 from course_utils.zoo import read_card
@@ -890,13 +960,14 @@ saved = 90 - sum(use["entropy_bits"])
 print("a better shorthand would save bits:", saved > 0, "- but not many: less than 15 of 90:", saved < 15)
 
 # %% [markdown]
-# The little that is left between entropy and ten bits is what *one* code by itself gives away. How much can be guessed
-# from the codes **around** it? Guessing codes from their neighbours is exactly what VampNet does, and lesson 02
+# The gap between entropy and ten bits is all that can be saved on codes taken *one by one*. How much can be guessed
+# from the codes **around** them? Guessing codes from their neighbours is exactly what VampNet does, and lesson 02
 # measures it.
 #
 # ## 10. What breaks it?
 #
-# A codec is good at what it was trained on. A guitar to compare with, and four other cases. Predict their order.
+# A codec is good at what it was trained on. Here are a guitar to compare with, and four other cases. Predict their
+# order, from best to worst SI-SDR.
 
 # %%
 noise = np.random.default_rng(0).normal(0, 0.1, 2 * 44100).astype(np.float32)
@@ -927,8 +998,11 @@ clips_player(
 
 # %% [markdown]
 # By SI-SDR noise is the worst: every sample is news, and 90 bits a frame cannot tell 512 pieces of news. The decoded
-# noise is noise all the same: its spectrum is right and only its samples are wrong. Two rulers, two answers. That is
-# why this course always reports both.
+# noise is noise all the same: its spectrum is about right, and only its samples are wrong. Two rulers, two answers.
+# That is why the ladder shows both.
+#
+# A ruler can be blind, too. The mel distance takes all that lies below a floor as equal, and much of the very quiet
+# guitar lies there. So do not trust it in that row.
 #
 # And digital silence?
 
@@ -939,7 +1013,7 @@ print(f"silence comes out at {20 * np.log10(np.abs(hush).max() + 1e-9):.0f} dB o
 
 # %% [markdown]
 # Not quite nothing. (For comparison: the smallest step of a 16-bit file lies at -90 dB.) Even silence has to be
-# learned: in training, one stretch of music in eight has a gap cut into it.
+# learned: in training, about one stretch of music in eight has a gap cut into it.
 
 # %% [markdown]
 # ## 11. Listening test
@@ -984,11 +1058,11 @@ through_the_codec(path) if path else print("put the path of a sound file above, 
 # ## What you can do now
 #
 # - **Compute** the bit rate of a codec from its codebooks and its hop, and the compression against plain samples.
-# - **Quantise** vectors with a codebook, train the codebook with k-means, and explain why residuals beat one big
-#   codebook.
+# - **Quantise** vectors with a codebook, train the codebook with k-means, and explain what residuals save, and what
+#   they cost, against one big codebook.
 # - **Follow** a frame through DAC's quantiser by hand: project, compare angles, look up, project back, subtract.
 # - **Decode** a clip from any levels, and **measure** what each level brings to rhythm, pitch and timbre.
-# - **Say** what a codec cannot do, with a figure.
+# - **Say** what a codec cannot do, with a figure, and ask of a figure which zero it was measured from.
 #
 # ## To discuss
 #
@@ -1001,10 +1075,10 @@ through_the_codec(path) if path else print("put the path of a sound file above, 
 #
 # <details><summary>For whoever leads the discussion</summary>
 #
-# 1. Points to quantiser dropout in the DAC paper: in training a random number of levels is kept, which is why the
-#    ladder works at every rung.
+# 1. Points to quantiser dropout in the DAC paper: in training, half of the examples keep only a random number of
+#    levels. That is why the ladder works at every rung.
 # 2. There is no single answer: a model that invents plausible detail wins on one ruler and loses on the other.
-# 3. Nothing: a perfect compressor leaves noise, and noise has no neighbours to learn from.
+# 3. Nothing: what a perfect compressor leaves looks like noise, and in noise the neighbours tell nothing.
 # 4. Let people propose an experiment first. `codec.decode(codes, levels=4)` is one half of it; the other half needs a
 #    codec with a hop of 1024.
 #
@@ -1012,11 +1086,12 @@ through_the_codec(path) if path else print("put the path of a sound file above, 
 #
 # ## Where this comes from
 #
-# - Residual vector quantisation for audio, and its training with fewer levels: SoundStream (arXiv 2107.03312).
-# - Factorised, normalised look-up, quantiser dropout, the losses: DAC (arXiv 2306.06546), section 3.
-# - VampNet's tokeniser, which makes the [tokens](glossary.md#token) of the next lessons (arXiv 2307.04686): 14<!--
-#   fact: VAMPNET_CODEBOOKS --> codebooks at 57 frames/s<!-- fact: VAMPNET_FRAME_RATE:.0f -->, a precursor of DAC. This
-#   course uses DAC's public layout of nine.
+# - Residual vector quantisation for audio, and its training with fewer levels: SoundStream (arXiv 2107.03312), section
+#   III-C.
+# - Factorised, normalised look-up, quantiser dropout, the losses: DAC (arXiv 2306.06546), sections 3.2, 3.3 and 3.5.
+# - VampNet's paper (arXiv 2307.04686) makes its [tokens](glossary.md#token) with a precursor of DAC:
+#   14<!-- fact: VAMPNET_CODEBOOKS --> codebooks at 57 frames/s<!-- fact: VAMPNET_FRAME_RATE:.0f -->. The next lessons
+#   keep DAC's public layout of nine.
 # - The course codec's recipe and figures: `data/models/course-codec/card.md`.
 
 # %% [markdown] made="next"

@@ -53,8 +53,8 @@ codec = set_up("02", model="course", seed=0)
 models = load_vampnet("course", codec=codec)
 
 # %% [markdown]
-# **Hear it first.** Four seconds of guitar, as codes. We lose half of all codes, here and there, and put any number in
-# their places. Then we hand the same gaps to the model of this lesson, and it fills them from what is left.
+# **Hear it first.** Four seconds of guitar, as codes. We lose half of all codes, here and there, and put random codes
+# in their places. Then we hand the same gaps to the model of this lesson, and it fills them from what is left.
 
 # %%
 from course_utils import demo_clip
@@ -98,7 +98,7 @@ def lose(percent):
 live(lose, percent=(10, 95, 80))
 
 # %% [markdown]
-# Filling gaps is all that VampNet does. This lesson shows how it learns to, and proves what it looks at. How the gaps
+# Filling gaps is all that VampNet does. This lesson shows how it learns that, and proves what it looks at. How the gaps
 # are filled, pass by pass, is lesson 03.
 #
 # ## 1. A hole in a row
@@ -111,7 +111,7 @@ row.tolist()
 
 # %% [markdown]
 # We cover the fourth. The cover is a number too, one that no codebook uses: 1024, the one after the last entry. It is
-# called [[MASK]](glossary.md#mask-token), the **mask token**.
+# called [[MASK]](glossary.md#mask-token), the **mask token**. (To a model that reads codes, a code is a token.)
 
 # %% tags=["nbval-check-output"]
 MASK = codec.codebook_size
@@ -131,7 +131,8 @@ print(f"probability {p:.6f}, which costs {-math.log2(p):.0f} bits")
 # bits. Half sure: 1 bit. (The [entropy](glossary.md#entropy) of lesson 01 is this cost on average, for a guesser who
 # knows how often each code occurs.)
 #
-# Now the model. Its coarse half reads four codebooks, so we give it a grid of 4 x 8, and cover c1 to c3 entirely.
+# Now the model. VampNet is two networks, a [coarse](glossary.md#coarse) and a [fine](glossary.md#fine) one; section 5
+# tells why. The coarse one reads c0 to c3 only. So we give it a grid of 4 x 8, and cover c1 to c3 entirely.
 
 # %%
 grid = torch.full((1, 4, 8), MASK)
@@ -139,8 +140,8 @@ grid[0, 0] = question
 grid[0]
 
 # %% [markdown]
-# It answers with 1024 [logits](glossary.md#logit) for **every** cell, asked or not: one number for each code, higher
-# for likelier.
+# It answers with 1024 [logits](glossary.md#logit) for **every** cell of the grid, asked or not: one number for each
+# code, higher for likelier.
 
 # %% tags=["nbval-check-output"]
 with torch.inference_mode():
@@ -160,6 +161,9 @@ print(f"sum of all {p.sum():.3f}; the right code {right} has {p[right]:.4f}, whi
 # More than ten bits? Then the model would have done better to guess blindly. Less? Then something in the seven codes
 # around the gap helped. One cell proves little either way. So let it see the whole clip, and ask about every frame
 # once: in eight turns, every eighth frame a turn.
+#
+# The function below serves for the whole lesson. Its shapes are B clips, T frames, and C' codebooks that the network
+# predicts.
 
 # %%
 coarse_codes = codes[:, :4]  # c0 to c3, [1, 4, 345]
@@ -186,9 +190,12 @@ for name, hidden in [("nothing", everything), ("c0 around the gap", upper_rows),
     print(f"the model sees {name:18s}: {bits.mean():5.2f} bits a code of c0")
 
 # %% [markdown]
-# **The context is worth bits**: the difference between the first row and the others says how many. That is the whole
-# bet of this road to music: codes can be guessed, a little, from the codes around them. Not with certainty. A bit less
-# is half as many codes to choose from, and five hundred likely codes are still many.
+# **The context is worth bits**: the difference between the first row and the others says how many. In the first row the
+# model sees no code at all, and can only know which codes are common.
+#
+# That is the whole bet of this road to music: codes can be guessed, a little, from the codes around them. Not with
+# certainty. Each bit saved halves the number of codes to choose from, and at b bits there are still 2 to the power of b
+# of them.
 
 # %% [markdown] exercise="hide_codes" part="card"
 # #### Exercise: Hide codes
@@ -231,8 +238,8 @@ hide_codes = check("hide_codes", hide_codes)
 # %% [markdown]
 # ## 2. The loss, on masked positions only
 #
-# To learn, a model needs one number to push down, the [loss](glossary.md#loss). Three cells, by hand: a tiny model with
-# four codes instead of 1024, its logits for three frames, the right codes, and what was masked.
+# To learn, a model needs one number to push down, the [loss](glossary.md#loss). By hand, for a tiny model with one
+# codebook and four codes instead of 1024: its logits for three frames, the right codes, and what was masked.
 
 # %%
 tiny_logits = torch.tensor([[2.0, 0.0, 0.0, 0.0], [0.0, 0.0, 0.0, 0.0], [0.0, 0.0, 9.0, 0.0]])
@@ -253,8 +260,9 @@ for frame in range(3):
 print(f"loss: {(tiny_bits[0] + tiny_bits[1]) / 2:.3f} bits")
 
 # %% [markdown]
-# All cells at once. `tiny_mask` picks the masked rows. PyTorch's [cross-entropy](glossary.md#cross-entropy) is in
-# **nats**, natural logarithms; dividing by ln 2 gives bits.
+# Now all at once. `tiny_mask` picks the masked rows. The mean cost is called the
+# [cross-entropy](glossary.md#cross-entropy). PyTorch gives it in **nats**, with natural logarithms; dividing by ln 2
+# gives bits.
 
 # %% tags=["nbval-check-output"]
 loss = F.cross_entropy(tiny_logits[tiny_mask], tiny_codes[tiny_mask]) / math.log(2)
@@ -303,7 +311,8 @@ masked_bits = check("masked_bits", masked_bits)
 # </details>
 
 # %% [markdown]
-# The course's own loss, the one that its models were trained with, agrees. (It is in nats.)
+# The course's own loss agrees, the one that its models were trained with. (It is in nats. In training it had one more
+# ingredient, [label smoothing](glossary.md#label-smoothing), which section 6 explains. Here that is off.)
 
 # %%
 from course_utils.train.masked import MaskedLoss
@@ -332,8 +341,8 @@ print(f"masked cells: {masked_bits(cheat, coarse_codes[0], few[0]):.2f} bits a c
 
 # %% [markdown]
 # Over all cells the cheat looks like a master. Over the masked cells it pays ten bits, as it should. And a loss on
-# masked cells teaches nothing elsewhere. Proof: the [gradient](glossary.md#gradient), which says how the loss changes
-# with each logit, is zero at every known cell.
+# masked cells does not judge the other answers at all. Proof: the [gradient](glossary.md#gradient), which says how the
+# loss changes with each logit, is zero at every known cell.
 
 # %% tags=["nbval-check-output"]
 leaf = logits[0].clone().requires_grad_()
@@ -353,17 +362,18 @@ for name, cells in [("masked", half[0]), ("known", ~half[0])]:
 # %% [markdown]
 # <details><summary>What does that mean?</summary>
 #
-# Whatever it says there, no example ever pushed it towards the right answer or away from it. The decoder never looks:
-# a known code stays what it is. If the second figure is not 100 %, you have seen a network fail to repeat a number
-# that stands before its eyes, because it was only ever taught to fill gaps.
+# Whatever it says there is a by-product: no loss ever judged it. The decoder does not use it either: a known code stays
+# what it is. If the second figure is not 100 %, you have seen a network fail to repeat a number that stands before its
+# eyes, because it was only ever taught to fill gaps.
 #
 # </details>
 #
 # ## 3. How much to hide
 #
-# Hide one code of a hundred, and filling it is easy: the neighbours nearly tell. Hide all, and nothing can be known.
-# In training, VampNet meets everything between, by a rule called the [schedule](glossary.md#schedule), written gamma:
-# draw a number r, evenly from 0 to 1, and hide the share gamma(r) of the codes. By hand, for r = 1/2 and the cosine:
+# Hide one code of a hundred, and the others tell all that they can. Hide every code, and the model can only know which
+# codes are common. In training, VampNet meets everything between, by a rule called the
+# [schedule](glossary.md#schedule), written gamma: draw a number r, evenly from 0 to 1, and hide the share gamma(r) of
+# the codes. VampNet's gamma is a quarter of a cosine wave. By hand, for r = 1/2:
 
 # %% tags=["nbval-check-output"]
 print(f"cos(pi / 4) = {math.cos(math.pi * 0.5 / 2):.4f}")
@@ -425,8 +435,8 @@ print([f"{x:.2f}" for x in luck.tolist()])
 print(["[MASK]" if hide else "code" for hide in luck < 0.5])
 
 # %% [markdown]
-# Four of eight were asked for, and six are hidden: with so few draws, chance has its way. For a whole grid, with the
-# course's own function. `#` is known, `.` is hidden.
+# Half of eight would be four. With so few draws, chance has its way. Now a whole grid, with the course's own function.
+# It takes r, and gets the share from the cosine. `#` is known, `.` is hidden.
 
 # %%
 print(masks.random_cosine((1, 4, 72), r=0.5, seed=0))
@@ -442,9 +452,10 @@ schedules_player(coarse_codes[0, :, :172], r=0.5, seed=0, source=f"guitar clip, 
 # %% [markdown]
 # <details><summary>What to see</summary>
 #
-# At both ends they agree: everything or nothing. Between them the cosine hides more than the straight line at every r,
-# by up to about a fifth of all codes. The random one has no shape to speak of. Read from left to right, r is also the
-# way through **decoding**, from all masked to none: lesson 03 uses the same curves for that.
+# At both ends they agree: everything or nothing. Between them the cosine hides more than the straight line at every r.
+# The distance is largest a little before the middle, about a fifth of all codes. The random one falls as chance will
+# have it. Read from left to right, r is also the way through **decoding**, from all masked to none: lesson 03 uses the
+# same curves for that.
 #
 # </details>
 
@@ -454,7 +465,7 @@ schedules_player(coarse_codes[0, :, :172], r=0.5, seed=0, source=f"guitar clip, 
 # ●●○○○ difficulty 2 of 5 · about 4 minutes
 #
 # In training r is drawn evenly from 0 to 1, and gamma(r), the cosine, is the share to mask. What share of the training
-# examples has more than half of its tokens masked? Think first; the next cell measures it.
+# examples has more than half of its tokens masked? Think first; a cell below measures it.
 
 # %% tags=["exercise"] exercise="over_half"
 over_half = None  # your answer here
@@ -514,9 +525,11 @@ from course_utils.train.masked import draw_mask
 print(inspect.getsource(draw_mask))
 
 # %% [markdown]
-# With the cosine, training dwells on nearly empty grids: on average a share of 0.64<!-- fact: VAMPNET_MEAN_RATIO -->
-# of the codes is hidden, where the line hides half. Is that where practice is needed? Ask the model. We need music that
-# it never heard: two seconds of each of the held-out pieces that come with the course, played and encoded now.
+# With the cosine, training dwells on nearly empty grids: see the right end of the figure. On average a share of
+# 0.64<!-- fact: VAMPNET_MEAN_RATIO --> of the codes is hidden, where the line hides half.
+#
+# Is that where practice is needed? Ask the model. We need music that it never heard, and pieces held out from training
+# come with the course. Two seconds of each are played and encoded now. (A piece that is silent there is left out.)
 
 # %%
 from course_utils.train.excerpts import excerpt_codes
@@ -548,22 +561,29 @@ figure(
 )
 
 # %% [markdown]
-# The emptier the grid, the dearer each code. And decoding from nothing **begins** with an empty grid. So the cosine
-# trains where the model is weakest, and where its first decisions fall. The columns tell something else too: compare c0
-# with c3. The more a code costs, the less the known codes around it tell of it. c3 says what three codebooks left
-# over. (Is that noise, then? Do not conclude it from the cost. Lesson 04 measures what the codes of noise cost.)
+# The emptier the grid, the dearer each code, because there is less to go by. And decoding from nothing **begins** with
+# an empty grid. So the cosine gives most practice to the hardest questions, and decoding asks these first. There is
+# more: decoding goes down the same curve, in even steps of r. So its passes meet each share of masked codes about as
+# often as training did.
 #
-# > **Paper, article, released code.** The article says that masks are drawn "linear, cosine or random". All three
-# > exist. VampNet uses the cosine, in training and in decoding. And "random" can mean two things: *which* codes are
-# > hidden is random under every schedule; *how many* is random only under the random one.
+# The columns tell something else too: compare c0 with c3. The more a code costs, the less the known codes around it
+# tell this model of it. c3 says what three codebooks left over. (Is that noise, then? Do not conclude it from the cost.
+# Lesson 04 measures what the codes of noise cost.)
+#
+# > **Paper, article, released code.** The article that this course follows says that masks are drawn "linear, cosine or
+# > random". VampNet uses the cosine, in training and in decoding; the other two are here to compare with. And "random"
+# > can mean two things: *which* codes are hidden is random under every schedule; *how many* is random only under the
+# > random one.
 #
 # ## 4. Both ways
 #
 # VampNet is said to be **[bidirectional](glossary.md#bidirectional)**: to fill a gap it looks at what comes before
 # *and* after. A language model that writes word by word is **[causal](glossary.md#causal)**: it sees only what came
-# before. Do not believe it. The course has a causal twin of the coarse model: same size, same music, as many training
-# steps, the first part of them in common; then the twin's view of later frames was cut. First, one element by hand:
-# cover frame 100, change the code at frame 110, and see whether the answer moves.
+# before. Do not believe it: test it.
+#
+# The course has a causal twin of the coarse model: same size, same music, as many training steps. They share the first
+# part of their training. Then the twin's view of later frames was cut. First, one element by hand: cover frame 100,
+# change the codes at frame 110, and see whether the answer moves.
 
 # %%
 causal = load_causal(codec=codec)
@@ -580,9 +600,12 @@ with torch.inference_mode():
         print(f"{name}: a change 10 frames later changes the answer: {bool(moved > 0)}")
 
 # %% [markdown]
-# One pair of frames. For all frames at once there is a better tool: the **input gradient**. How does the right code's
-# logarithm at frame 100 change with each number that goes in? The network's input is 32 numbers a frame, the codebook
-# entries of four codes. So the gradient is T x 32.
+# That was one pair of frames. For all frames at once there is a better tool, the **input gradient**: how does the
+# logarithm of the right code's probability at frame 100 change with each number that goes in?
+#
+# A code is a name, and a name cannot be changed a little. But the network first looks up what each code stands for: the
+# 8 numbers of its codebook entry, or for [MASK] 8 numbers that it has learned. Four codes make 32 numbers a frame, so
+# the gradient is T x 32.
 
 
 # %%
@@ -656,8 +679,8 @@ told = ", ".join(f"{name} {value:.0%}" for name, value in share.items())
 figure(fig, f"Input gradient by frame, 60 frames either side of the gap. Share of its energy after the gap: {told}.")
 
 # %% [markdown]
-# Behind the gap the dashed curve is **exactly** zero. That is no result of training: one line of the network forbids
-# it. Read the source:
+# After the gap the dashed curve, the causal model's, is **exactly** zero. By itself that would be proof for this one
+# input only. But it is no result of training: one line of the network forbids it for all. Read the source:
 
 # %%
 from course_utils.vampnet import VampNet
@@ -665,13 +688,13 @@ from course_utils.vampnet import VampNet
 print(inspect.getsource(VampNet.bias))
 
 # %% [markdown]
-# Attention is how frames ask each other, and this bias is added to its scores. Minus infinity means: never listen.
-# Nothing else tells a frame where it stands. The distance to each other frame is sorted into
-# 32<!-- fact: VAMPNET_BIAS_BUCKETS --> buckets, fine near by, coarse far off, and one for all beyond 128 frames<!--
-# fact: VAMPNET_BIAS_DISTANCE -->.
+# [Attention](glossary.md#attention) is how frames ask each other, and this bias is added to its scores. Minus infinity
+# means: never listen. Nothing else tells a frame where it stands. The distance to each other frame is sorted into
+# 32<!-- fact: VAMPNET_BIAS_BUCKETS --> buckets, half of them for each direction. They are narrow near by and wide far
+# off; all that lies beyond 128 frames<!-- fact: VAMPNET_BIAS_DISTANCE --> in one direction shares a bucket.
 #
-# **Is the future worth anything?** Being able to look is one thing. So punch a hole of a quarter of a second into each
-# held-out piece, in eleven places in turn, c0 to c3, and ask both models what was there. This is
+# **Is the future worth anything?** Being able to look is one thing. So punch a hole of a quarter of a second into c0 to
+# c3 of each held-out piece, in eleven places in turn, and ask both models what was there. Filling such a hole is
 # [inpainting](glossary.md#inpainting).
 
 
@@ -699,8 +722,11 @@ print(f"and is better in {int((gain > 0).sum())} of them")
 print("more than twice the error bar:", bool(gain.mean() > 2 * error))
 
 # %% [markdown]
-# Is all of that owed to the future? Two models can also differ in practice. Their cards say how many training steps
-# each made in its own way of looking:
+# *Give or take* is the [standard error](glossary.md#standard-error) of the mean over the pieces. A gain of more than
+# twice that is hardly luck. And it is a gain for each code: a hole has 4 x 22 of them.
+#
+# Is all of that owed to the future? The two models may also have had more or less practice. Their cards say how many
+# training steps each made in its own way of looking:
 
 # %%
 from course_utils.zoo import read_card
@@ -730,9 +756,10 @@ figure(fig, f"Cost of c0 by place in a hole of 22 frames, mean of {len(held_coar
 # %% [markdown]
 # <details><summary>What to see</summary>
 #
-# At the left edge both know what came just before, so there they should be closest. A distance even there would hint at
-# missing training, rather than at the future. Towards the right edge the music that follows is near, and only one of
-# the two can see it. What the distance grows by on the way there is a better measure of what the future is worth.
+# At the left edge both know what came just before, so there they should be closest. If they are equal there, missing
+# training explains little of the gain. If not, it may explain that much. Towards the right edge the music that follows
+# is near, and only one of the two can see it. What the distance grows by on the way there is a better measure of what
+# the future is worth.
 #
 # </details>
 #
@@ -751,7 +778,7 @@ silent[int(1.75 * 44100) : int(2.25 * 44100)] = 0
 around = slice(44100, 3 * 44100)
 fills = [(name, heard(grid)[around]) for name, grid in both.items()]
 clips_player(
-    [("the hole", silent[around]), *fills, ("the recording", heard(codes)[around])],
+    [("the hole", silent[around]), *fills, ("all codes", heard(codes)[around])],
     title="Half a second, filled",
     source="course models, seed 1",
 )
@@ -761,9 +788,10 @@ clips_player(
 #
 # <details><summary>An answer</summary>
 #
-# Both leave the left edge well enough. The causal model does not know that the recording returns, so what it plays at
-# the right edge need not fit, and you may hear a click or a jump. The other was heading there. On one gap, chance can
-# hide that: change the seed a few times before you decide. The figures above are over many gaps.
+# At the left edge both know where the music comes from. The causal coarse model does not know where it goes on, so what
+# it plays at the right edge need not fit, and you may hear a click or a jump. The other could head for what follows.
+# (The fine model sees both sides in either case.) On one gap, chance can hide all that: change the seed a few times
+# before you decide. The figures above are over many gaps.
 #
 # </details>
 #
@@ -780,9 +808,9 @@ for name, network in [("coarse", models.coarse), ("fine", models.fine)]:
     print(f"{name}: reads c0 to c{last_book}, predicts c{c.conditioning} to c{last_book}, {million:.1f} M weights")
 
 # %% [markdown]
-# The **[fine](glossary.md#fine)** network is *given* c0 to c3, always whole; the loss never asks for them. The
-# **[coarse](glossary.md#coarse)** one never sees c4 to c8. Is c0 to c3 of use to the fine network? Give it the right
-# ones, then those of another moment.
+# The **fine** network is *given* c0 to c3, always whole; the loss never asks for them. The **coarse** one never sees c4
+# to c8. Are c0 to c3 of use to the fine network? Cover c4 to c8 entirely. Give it the right c0 to c3, then those of
+# another moment.
 
 # %%
 fine_mask = torch.ones_like(held_out, dtype=torch.bool)
@@ -794,10 +822,13 @@ for name, grid in [("the right c0 to c3", held_out), ("c0 to c3 from elsewhere",
     print(f"{name:24s}", "  ".join(f"c{c} {value:.2f}" for c, value in enumerate(bits.tolist(), start=4)), "bits")
 
 # %% [markdown]
-# If the second row is dearer, the fine network listens to what it is given.
+# Of c4 to c8 it saw nothing. So what the first row saves on ten bits comes from c0 to c3, and from knowing which codes
+# are common. If the second row is dearer, the fine network listens to what it is given. If it is above ten bits, the
+# wrong codes misled it: to guess blindly would have been cheaper.
 #
 # **What if the split came after c0?** Then coarse would mean c0 alone, one code a frame instead of four. Cheap. What
-# would it settle? Hear what each kind of coarse keeps of the music.
+# would it settle? Hear what c0 alone keeps of the music, what c0 to c3 keep, and what all nine. Then measure it with
+# the [chroma](glossary.md#chroma) correlation of lesson 01, which says how well the notes agree. 1 is perfect.
 
 # %%
 splits = {"c0 alone": 1, "c0 to c3": 4, "c0 to c8": 9}
@@ -826,20 +857,21 @@ for name, hidden in [("c0 is given", None), ("c0 is hidden too", hide_c0)]:
     print(f"{name:17s}", "  ".join(f"c{c} {value:.2f}" for c, value in enumerate(bits.tolist(), start=1)), "bits of 10")
 
 # %% [markdown]
-# The difference between the rows is what c0 tells. The first row is what would still be left to the fine stage: most
-# of the ten bits. In lesson 01 the notes came in with the second and third codebook. With a split after c0, *which
-# note* it is would be left to the stage that takes only 2 passes<!-- fact: VAMPNET_FINE_PASSES -->. Four codebooks put
-# the notes in the careful hands.
+# The difference between the rows is what c0 tells this model of the others. The first row is what would still be left
+# to the fine stage: most of the ten bits. Lesson 01 found that *which note* it is takes two or three codes more than
+# c0. With a split after c0, that would be left to the fine stage, which takes only 2
+# passes<!-- fact: VAMPNET_FINE_PASSES --> in the released code. A split after c3 leaves the notes to the coarse stage,
+# which takes many.
 #
 # > **Paper, article, released code.** The article has 9 codebooks, with c0 alone coarse and c1 to c8 fine. The paper
-# > has 14<!-- fact: VAMPNET_CODEBOOKS -->: the first 4<!-- fact: VAMPNET_COARSE --> are coarse, the other 10<!-- fact:
-# > VAMPNET_FINE --> fine. Older configurations of the released code have 9, with 3 or 4 given to the fine network. This
-# > course has DAC's 9, with c0 to c3 coarse and c4 to c8 fine.
+# > has 14<!-- fact: VAMPNET_CODEBOOKS -->: the first 4<!-- fact: VAMPNET_COARSE --> are coarse, the other
+# > 10<!-- fact: VAMPNET_FINE --> fine. Older configurations of the released code have 9, with 3 or 4 given to the fine
+# > network. This course has DAC's 9, with c0 to c3 coarse and c4 to c8 fine.
 #
 # ## 6. Train one yourself
 #
-# Enough watching. A tiny network, codebook c0 only, two layers, on this machine, now. First music to train on: four
-# seconds of every third training piece, played and encoded. The held-out pieces of section 3 are not among them.
+# Enough watching. A tiny network, codebook c0 only, two layers, on this machine, now. First we need music to train on:
+# four seconds of every third training piece, played and encoded. The held-out pieces of section 3 are not among them.
 
 # %%
 train = excerpt_codes(codec, held_out=False, seconds=4.0, every=3)[:, 0]  # [pieces, frames], c0
@@ -900,8 +932,10 @@ unigram = guesses[smoothing]
 
 # %% [markdown]
 # We take the smoothing that suits the *held-out* codes best. That is unfair, in favour of the guess to beat. It is a
-# poor guess all the same, not far below ten bits: the codec uses its entries almost evenly, and what is common in one
-# piece is rare in the next. Now the network, the course's own class at a small size.
+# poor guess all the same, not far below ten bits: the codec uses its entries almost evenly, as lesson 01 counted, and
+# what is common in one piece may be rare in the next.
+#
+# Now the network. It is the course's own class, at a small size.
 
 # %%
 from course_utils.vampnet import VampNetConfig
@@ -956,8 +990,8 @@ def held_out_bits(network, codes=test[:, None], mask=test_mask):
 print(f"before training: {held_out_bits(tiny):.2f} bits, the unigram guess: {unigram:.2f}")
 
 # %% [markdown]
-# Go. The curve grows while it trains. The steps get smaller towards the end, which comes after 300 steps, or after half
-# a minute on a slow machine.
+# Go. The curve grows while it trains. The learning rate falls to zero on the way. The end comes after 300 steps, or
+# after half a minute on a slow machine.
 
 # %%
 import time
@@ -984,9 +1018,9 @@ print(f"{steps} steps: {best:.2f} bits, {unigram - best:.2f} below the unigram g
 print("the tiny model beats the unigram guess:", best < unigram - 0.1, "- and the even guess:", best < 10 - 0.1)
 
 # %% [markdown]
-# A bit is a factor of two: one bit less means that the model wavers between half as many codes. What does a larger
-# network bring, and more music, and hours of training? Ask the coarse model the same question twice: with c1 to c3
-# covered, which it is not used to, and with c1 to c3 there to see.
+# A bit is a factor of two: one bit less means that the model wavers between half as many codes. What do a larger
+# network, more music and longer training bring? Ask the coarse model the same question twice: with c1 to c3 covered,
+# which it is not used to, and with c1 to c3 there to see.
 
 # %%
 c0_gaps = torch.cat([test_mask, torch.zeros_like(held_coarse[:, 1:], dtype=torch.bool)], dim=1)
@@ -1002,6 +1036,9 @@ for name, bits in all_bits.items():
     print(f"{name:14s} {bits:5.2f} bits: as if from {2**bits:4.0f} equally likely codes")
 
 # %% [markdown]
+# Between the last two rows only one thing differs: c1 to c3 can be seen. The drop is what they tell this model of c0.
+# The coarse row has several advantages over the tiny one: size, music, training. This table cannot tell them apart.
+#
 # Does the tiny one look both ways too? The same proof:
 
 # %%
@@ -1015,35 +1052,35 @@ print("both ways:", n_before > 0 and n_after > 0)
 
 # %% [markdown]
 # **Your turn.** Change `width`, `layers`, the learning rate or the length of the crops, run from the network's cell on,
-# and beat your own curve. What happens to the training if you take `schedule.linear`? To the held-out bits at 95 %
-# masked?
+# and beat your own curve. (The width must be a multiple of the heads. Of the two places with the learning rate, the one
+# in the loop counts.) What happens to the training if you take `schedule.linear`? And to the bits at 95 % masked? For
+# that, put 0.95 into the test's cell.
 #
-# > **What VampNet adds.** 797,000<!-- fact: VAMPNET_TRACKS --> tracks of music, where you had some minutes. Width
+# > **What VampNet adds.** 797,000<!-- fact: VAMPNET_TRACKS --> tracks of music, where you had a few minutes. Width
 # > 1,280<!-- fact: VAMPNET_WIDTH --> and 20<!-- fact: VAMPNET_COARSE_LAYERS --> layers instead of 64 and 2. For the
 # > coarse network 1,000,000 steps<!-- fact: VAMPNET_COARSE_STEPS -->, for the fine one
 # > 500,000 steps<!-- fact: VAMPNET_FINE_STEPS -->, with a learning rate that first rises and then falls. And
 # > **[label smoothing](glossary.md#label-smoothing)** of 0.1<!-- fact: VAMPNET_LABEL_SMOOTHING -->: the right code
-# > is worth nine tenths of the target, and the last tenth is shared among all codes, so that the network is never
-# > punished for keeping a little doubt.
+# > is worth nine tenths of the target, and the last tenth is shared among all codes, so that the network is not driven
+# > to be quite sure.
 #
 # ## 7. Listening test
 #
-# Can you hear that half the codes were made up? X is one of the two, drawn anew in each of ten rounds.
+# Can you hear that half the codes were made up? Press *Start the blind test*: X is one of the two, drawn anew in each
+# of ten rounds. Both are made equally loud.
 
 # %%
-clips_player(
-    [("all codes", heard(codes)[: 2 * 44100]), ("half filled in", heard(filled)[: 2 * 44100])],
-    title="A, B, X",
-    abx=(0, 1),
-)
+every_code, invented = (heard(grid)[: 2 * 44100] for grid in (codes, filled))
+invented = invented * (every_code.std() / invented.std())
+clips_player([("all codes", every_code), ("half filled in", invented)], title="A, B, X", abx=(0, 1))
 
 # %% [markdown]
 # <details><summary>How to read your score, and what to listen for</summary>
 #
 # Nine or ten right of ten would happen by luck about once in a hundred tries; seven prove nothing. Listen to the
 # ringing of the strings between the strokes: filled codes are likely codes, not the very ones that were played, and a
-# held tone is where a small difference from frame to frame is heard first, as a roughness. The strokes themselves come
-# through well: their neighbours tell a lot about them.
+# held tone is where a small difference from frame to frame is heard first, as a roughness. Then listen to the strokes:
+# are they as sharp as before? A stroke is sudden, so the codes around it tell less of it.
 #
 # </details>
 #
@@ -1084,7 +1121,8 @@ clips_player(
 #
 # - Masked tokens with a cosine ratio, coarse and fine networks: VampNet (arXiv 2307.04686), section 2.
 # - The schedules compared, and parallel decoding: MaskGIT (arXiv 2202.04200), section 3.
-# - The position bias and the norm: T5 (arXiv 1910.10683). GEGLU: arXiv 2002.05202.
+# - The network (`course_utils/vampnet/transformer.py`): its position bias and norm are T5's (arXiv 1910.10683), its
+#   feed-forward layer is GEGLU (arXiv 2002.05202).
 # - The course models' recipe: `course_utils/train/masked.py`.
 
 # %% [markdown] made="next"

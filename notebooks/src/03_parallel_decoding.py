@@ -87,13 +87,15 @@ clips_player(
 print("tokens kept:", prompt.n_kept, "- tokens to fill:", int(prompt.generate.sum()))
 
 # %% [markdown]
-# The same model, the same prompt, the same seed. All that differs is how often the model was asked. This lesson opens
-# the 36 passes, and lets you write one of them yourself.
+# The same models, the same prompt, the same seed. All that differs is how often the coarse model was asked. (The fine
+# model takes the same two passes in both: section 9.) Hard to tell apart? Section 10 measures the difference, and
+# section 13 tests your ears. Before that, this lesson opens the 36 passes, and lets you write one of them yourself.
 #
 # ## 1. One pass by hand
 #
 # A model with 1024 codes is hard to print. So we begin with four notes and a model that is a table. Here is a nursery
-# tune, and how often each note follows each other note in it. (One half is added everywhere: rare is not impossible.)
+# tune, and how often one note follows another in it: a row for the left note, a column for the right one, both in the
+# order C, D, E, G. (One half is added everywhere: rare is not impossible.)
 
 # %% tags=["nbval-check-output"]
 tune = "EDCDEEEDDDEGGEDCDEEEEDDEDC"
@@ -112,7 +114,8 @@ table = torch.cat([table, table.sum(1, keepdim=True)], dim=1)  # [5, 5]
 
 # %% [markdown]
 # The model looks both ways: a note is likely if it often follows its left neighbour and often precedes its right one.
-# Its answers are [logits](glossary.md#logit), logarithms of how likely each note is, up to a constant.
+# So the code multiplies the two counts. It divides by how often the note occurs at all, or common notes would count
+# twice. The answers are [logits](glossary.md#logit), logarithms of how likely each note is, up to a constant.
 
 
 # %%
@@ -147,8 +150,9 @@ for place, line in enumerate(logits.tolist()):
     print(place, " ".join(f"{value:4.1f}" for value in line), "  given" if row[place] < 4 else "")
 
 # %% [markdown]
-# **Sample.** The softmax makes them probabilities that sum to 1. We lay them end to end, throw a dart between 0 and 1,
-# and take the note that it hits. At place 1:
+# **Sample.** The softmax makes them probabilities that sum to 1. We lay them end to end (`heap` says where each ends),
+# throw a dart between 0 and 1, and take the note that it hits. (Each place gets two darts. The second is for section
+# 3.) At place 1:
 
 # %% tags=["nbval-check-output"]
 darts = torch.rand(2, 8, generator=torch.Generator().manual_seed(1))
@@ -174,7 +178,7 @@ sampled = torch.where(is_open, draw(probability, darts[0]), row)
 print(written(sampled))
 
 # %% [markdown]
-# Each note was drawn without a look at the others. So the row may hold pairs that never follow each other in the tune:
+# Each note was drawn without a look at the other draws. So the row may hold pairs that the tune never has:
 
 
 # %% tags=["nbval-check-output"]
@@ -205,8 +209,8 @@ print("drawn    ", written(sampled))
 print("kept     ", written(sampled.masked_fill(remasked, 4)))
 
 # %% [markdown]
-# That was one pass. The note that stayed is now part of the prompt. In the next pass its neighbours know more. Four
-# passes, with 5, 4, 2 and 0 notes left open:
+# That was one pass. The note that stayed is now part of the prompt. In the next pass the model knows more about the
+# places beside it. Four passes, with 5, 4, 2 and 0 notes left open:
 
 
 # %% tags=["nbval-check-output"]
@@ -224,7 +228,8 @@ for number, count in enumerate([5, 4, 2, 0], start=1):
     print(f"pass {number}: drew {written(sampled)} - kept {written(now)}")
 
 # %% [markdown]
-# You can hear it. Notes that are open are silent.
+# Does the last row still hold a pair that the tune never has? It may: rare is not impossible. You can hear it, beside
+# the first eight notes of the tune. Notes that are open are silent.
 
 
 # %%
@@ -258,13 +263,14 @@ for counts in ([0], [4, 0], [5, 4, 2, 0], [5, 4, 3, 2, 1, 0]):
     print(f"{len(counts)} passes: {np.mean(wrong):.2f} pairs in a row that the tune never has")
 
 # %% [markdown]
-# That is the whole idea. Notes drawn in the same pass cannot agree with each other. Notes drawn in later passes can.
-# One pass is fast and careless. One note a pass is careful and slow. VampNet lives in between.
+# That is the whole idea. Notes drawn in the same pass do not know of each other: if they agree, it is luck. Notes drawn
+# in a later pass have the earlier ones in view. One pass is fast and careless. One note a pass is careful and slow.
+# VampNet lives in between.
 #
 # ## 2. How many stay open?
 #
-# We made up the numbers 5, 4, 2, 0. VampNet reads them off a curve, the same cosine as in training. With N tokens open
-# at the start, cos(π/2 · t/T) · N are open after pass t of T, rounded down. For 6 tokens and 4 passes:
+# Where did 5, 4, 2 and 0 come from? VampNet reads such numbers off a curve, the same cosine as in training. With N
+# tokens open at the start, cos(π/2 · t/T) · N are open after pass t of T, rounded down. For 6 tokens and 4 passes:
 
 # %% tags=["nbval-check-output"]
 for t in range(1, 5):
@@ -309,8 +315,8 @@ open_after = check("open_after", open_after)
 # </details>
 
 # %% [markdown]
-# The library's function gives the whole list. (It has two more rules for short rows: every pass settles at least one
-# token, and one is left for the last pass.)
+# The library's function gives the whole list. (It has two more rules, for short rows: every pass keeps at least one
+# token for good, but the last open one waits for the last pass.)
 
 # %% tags=["nbval-check-output"]
 from course_utils.vampnet import fixed_counts, masked_counts
@@ -323,12 +329,12 @@ print("the library:", masked_counts(1000, 12))
 # Python computes it in 64 bits and lands a hair above. The released code computes in 32 bits and lands a hair below.
 
 # %% tags=["nbval-check-output"]
-print(f"64 bits: {math.cos(math.pi / 3):.10f}")
+print("64 bits, above one half:", math.cos(math.pi / 3) > 0.5)
 print("32 bits, below one half:", bool(torch.tensor(8 / 12 * math.pi / 2, dtype=torch.float32).cos() < 0.5))
 
 # %% [markdown]
-# How many does each pass **settle**? By the cosine, few at first and many at the end. A straight line settles equally
-# many in each pass.
+# How many does each pass **settle**, that is, keep for good? By the cosine, few at first and many at the end. A
+# straight line settles equally many in each pass.
 
 # %% tags=["nbval-check-output"]
 from course_utils.vampnet import schedule
@@ -356,9 +362,10 @@ figure(fig, f"Open tokens of 1000 after each of 36 passes. After pass 18: {after
 #
 # ## 3. What is the noise for?
 #
-# Our toy kept the notes with the highest probability. VampNet adds noise to the ranking first: **log p + w · g**. The
-# weight w starts at the [mask temperature](glossary.md#mask-temperature) and falls to 0. The noise g comes from a dart,
-# by a double logarithm. It is called [Gumbel noise](glossary.md#gumbel-noise).
+# Our toy kept the draws with the highest probability. VampNet adds noise to the ranking first: **log p + w · g**. In
+# code, *confidence* is this sum. The weight w starts near the [mask temperature](glossary.md#mask-temperature) and
+# falls to 0 in the last pass. The noise g comes from each place's second dart, by a double logarithm. It is called
+# [Gumbel noise](glossary.md#gumbel-noise).
 
 
 # %%
@@ -369,8 +376,8 @@ def gumbel(uniform):
 gumbel(torch.tensor([0.05, 0.5, 0.95]))
 
 # %% [markdown]
-# Why this noise and no other? Add it to log-probabilities, and the largest sum is a **sample** of these probabilities.
-# Try it 10,000 times:
+# Why this noise and no other? Add it to log-probabilities, to each a number of its own. Then the one with the largest
+# sum is a **sample** by these probabilities. Try it 10,000 times:
 
 # %% tags=["nbval-check-output"]
 p = torch.tensor([0.6, 0.3, 0.1])
@@ -379,9 +386,10 @@ winner = (p.log() + noise).argmax(1)
 print("probabilities", p.numpy(), "- won", (torch.bincount(winner) / 10_000).numpy().round(2))
 
 # %% [markdown]
-# With weight w the chances are not p but p to the power of 1/w, scaled to sum 1. The released code starts with w =
-# 10.5<!-- fact: VAMPNET_MASK_TEMPERATURE --> and the paper advises more than 6<!-- fact: VAMPNET_MASK_TEMPERATURE_PAPER
-# -->. How much is left of the ranking then?
+# With weight w the chances are not p but p to the power of 1/w, scaled to sum 1. (The decoder keeps not one winner but
+# many. They are a sample too, drawn one after the other without putting back.) The released code has a mask temperature
+# of 10.5<!-- fact: VAMPNET_MASK_TEMPERATURE -->, and the paper advises more than
+# 6<!-- fact: VAMPNET_MASK_TEMPERATURE_PAPER -->. How much is left of the ranking with such a weight?
 
 # %% tags=["nbval-check-output"]
 for w in (0.01, 1, 6, 10.5):
@@ -390,8 +398,8 @@ for w in (0.01, 1, 6, 10.5):
     print(f"w = {w:5}: won {(torch.bincount(winner, minlength=3) / 10_000).numpy().round(2)}, by the formula {theory}")
 
 # %% [markdown]
-# Not much. At 10.5 the three win almost equally often. So in the first passes it is mostly **chance** that decides
-# which tokens stay. In the last passes it is the model.
+# Not much. In the last line the three win almost equally often. So in the first passes it is mostly **chance** that
+# decides which tokens stay. As the weight falls, the model has more and more of a say.
 
 # %% [markdown] exercise="ranked_by" part="card"
 # #### Exercise: Rank with noise
@@ -443,11 +451,11 @@ theirs = confidence_of(p, DecodeSettings(passes=12, mask_temperature=10.5).noise
 print("the same:", torch.allclose(ranked_by(p, gumbel(uniform), 4, 12, 10.5), theirs, atol=1e-5))
 
 # %% [markdown]
-# Why would anyone want to keep tokens by chance? Section 7 takes the noise away and looks at what happens.
+# Why would anyone want to keep tokens by chance? Sections 6 and 7 take the noise away and look at what happens.
 #
 # ## 4. The real thing
 #
-# Now the real model: four codebooks, 431 frames, 1024 codes. One call gives logits for every open cell.
+# Now the real model: four codebooks, 431 frames, 1024 codes. One call gives logits for every cell, open or not.
 
 # %%
 seen = codes[:, :4].masked_fill(prompt.generate[:, :4], 1024)  # [1, 4, 431]; 1024 is [MASK]
@@ -456,7 +464,8 @@ with torch.inference_mode():
 seen[0, :, :6], list(logits.shape)
 
 # %% [markdown]
-# Look at one open cell, the middle of a gap. What are the five likeliest codes of c0, and what was there?
+# Look at one open cell, the middle of a gap. What are the five likeliest codes of c0, and what was there? If even the
+# first has only a small share, the dart decides more than the model does.
 
 # %%
 top = logits[0, 0, 200].softmax(-1).topk(5)
@@ -510,7 +519,7 @@ decode_pass = check("decode_pass", decode_pass)
 
 # %% [markdown]
 # The library lets you replace its pass. This adapter picks the open cells out of the grid, calls **your** function, and
-# puts the answers back.
+# puts the answers back. (`chance` holds the two darts of every cell, `asked` is your `count`.)
 
 # %%
 from course_utils.vampnet.decoding import Step
@@ -562,13 +571,13 @@ clips_player([("decoded by your pass", heard(with_fine(mine.codes)))], title="Yo
 # %% [markdown]
 # ## 5. The 36 passes
 #
-# Here are the 36 passes of the sound from the beginning, pass by pass, and the fine model's two. This is no animation:
-# each cell is a token that the model wrote in that pass. Press play, or move through the passes with the arrow keys.
-# Put the cursor on a cell to see its token, its probability and the pass that settled it. And **listen**: switch the
-# pass while the sound goes on.
+# Here are the 36 passes of the sound from the beginning, pass by pass, and the fine model's two. This is no animation.
+# The decoder keeps a [trace](glossary.md#trace), the record of every pass, and each cell is a token that the model
+# wrote in that pass. Press *Run the passes*, or step with the arrow keys. Point at a cell to see its token, its
+# probability and the pass that settled it. And **listen**: switch the pass while the sound goes on.
 #
 # Look for three things. Where do the first tokens settle? How long is a token re-drawn before it stays? From which pass
-# on does it sound like music, if at all?
+# on does it sound like music, if at all? Section 6 puts numbers to the first two.
 
 # %%
 from course_utils.show import decode_scrubber
@@ -610,9 +619,9 @@ for number in (1, 6, 12, 18, 24, 30, 36):
     print(f"pass {number:2d}:", ", ".join(f"{kind} {found[-1].mean():.2f} bits" for kind, found in bits.items()))
 
 # %% [markdown]
-# Is that more than luck? We keep to one rule in this lesson: a difference counts from **twice its error** up. (Luck
-# alone gets that far about once in twenty tries, if cells, clips and seeds do not depend on one another.) The code
-# decides, not the prose. Here a gain is a bit saved since pass 1.
+# Is that more than luck? We keep to one rule in this lesson: a difference counts from **twice its error** up. (That is
+# the standard error of lesson 02. Luck alone gets that far about once in twenty tries, if cells, clips and seeds do not
+# depend on one another.) The code decides, not the prose. Here the gain is the bits saved since pass 1.
 
 
 # %%
@@ -628,9 +637,10 @@ for kind, found in bits.items():
 
 # %% [markdown]
 # The two lines ask two things. *Settled*: do the tokens agree with each other, as the model sees it? If those settled
-# before told nothing, its answer would be the same in every pass, and nothing would be saved. *Recorded*: do they lead
-# to this recording? The one may come without the other. With each token that it settles, a decoder writes music of its
-# own, and that music may go on otherwise than the recording did.
+# before told nothing, its answer would be the same in every pass, and nothing would be saved. (But for luck this line
+# cannot lose: its tokens were drawn from the model's last answer. It shows that the model listens, not that it is
+# right.) *Recorded*: do the settled tokens lead to this recording? The one may come without the other. With each token
+# that it settles, a decoder writes music of its own, and that music may go on otherwise than the recording did.
 #
 # ## 6. Which row settles first?
 #
@@ -713,15 +723,16 @@ by_median = sorted(range(4), key=lambda c: maps["without"][c][hidden[c]].median(
 print("surest first:", [f"c{c}" for c in np.argsort(sure)[::-1]], "- settled first:", [f"c{c}" for c in by_median])
 
 # %% [markdown]
-# Where the two orders agree, a decode without noise goes roughly row by row, from what is easy to guess to what is
-# hard. With noise, hard tokens are kept from the first pass on. Is that not a pity? The next section asks what we get
-# for it.
+# Where the two orders agree, a decode without noise begins with the rows that are easy to guess, and leaves the hard
+# ones for the end. With noise, hard tokens are kept from the first pass on. Is that not a pity? The next section asks
+# what we get for it.
 #
 # ## 7. Two temperatures
 #
 # There are two, and they are easily mixed up. The **[sampling temperature](glossary.md#sampling-temperature)** changes
-# which token is *drawn*: below 1 the likely ones become likelier. The **mask temperature** changes which of the drawn
-# tokens *stay*.
+# which token is *drawn*: the logits are divided by it, so below 1 the likely tokens become likelier. The **mask
+# temperature** changes which of the drawn tokens *stay*. (They are not quite apart: the p of the ranking is taken after
+# that division.)
 #
 # Begin with the mask temperature. Cut one second out of the middle, and fill it with and without noise. Look at the
 # tokens that settle in the first half of the passes: how many of them are in c0, and how far are they from an edge of
@@ -744,7 +755,7 @@ print(f"all cells of the hole: 25% are in c0, mean distance {distance.mean():.1f
 
 # %% [markdown]
 # Chance cares neither for rows nor for edges. As many cells, picked by chance, would miss the figures of all cells by
-# about one error. Who misses them by more than two has favourites:
+# about one error. A run that misses them by more than two has favourites:
 
 # %%
 in_c0 = (row_number == 0).float()
@@ -756,7 +767,8 @@ for chosen, cells in early.items():
         print(f"mask temperature {chosen.mask_temperature:4}, {what:5s}: {told}")
 
 # %% [markdown]
-# Watch both runs side by side: run A with noise, run B without. (No sound here, to keep this page small.)
+# Favourites without noise, and none with it? Then chance has decided, as section 3 said it would. Watch both runs side
+# by side: run A with noise, run B without. (No sound here, to keep this page small.)
 
 # %%
 from course_utils.show.scrubber import Run
@@ -784,7 +796,8 @@ print(f"{surprise(torch.randint(0, 1024, (1, 4, 258))):.2f} bits")
 
 # %% [markdown]
 # Three more: how many different **codes** are used in c0, how often c0 **repeats** the frame before it, and how many
-# tokens **differ** between two seeds, which are decoded as a batch.
+# tokens **differ** between two seeds, which are decoded as a batch. (The recording stands twice in its batch: nothing
+# differs. Its bits are not quite those above, for each copy has another half covered.)
 
 
 # %%
@@ -807,7 +820,7 @@ print(f"the recording:           {rulers(recording, sparse.generate[0])}")
 
 # %% [markdown]
 # Read the lines in pairs, mask 0 against mask 10.5. Without noise the tokens that stay are those the model is surest
-# of, and it is surest of what is common. Each of them makes the next like itself. Is the result duller than the
+# of, and it is surest of what is common. Each of them makes the next more like itself. Is the result duller than the
 # recording?
 
 # %%
@@ -817,9 +830,9 @@ for t in (0.5, 1.0, 1.5):
     print(f"sampling {t}: {calm_bits - goal:+.2f} bits from the recording without noise, {noisy_bits - goal:+.2f} with")
 
 # %% [markdown]
-# That is what the noise is for. It lets the first passes keep a fair sample of what was drawn, instead of the safest
-# part of it. The sampling temperature can make up for some of it, but it is another knob: it changes what is drawn, in
-# every pass. Hear three of the six:
+# Nearer to 0 is nearer to the recording. The noise is there to let the first passes keep a fair sample of what was
+# drawn, instead of the safest part of it. A higher sampling temperature can make up for some of that, but it is another
+# knob: it changes what is drawn, in every pass. Hear three of the six:
 
 # %%
 corners = ((0.5, 0.0), (1.0, 10.5), (1.5, 10.5))
@@ -829,9 +842,10 @@ clips_player(
 )
 
 # %% [markdown]
-# One clip proves little. The course has recorded the same for 36 passes and more clips. (*Chroma* is the similarity of
-# the notes to those of the recording, 1 is perfect. The Fréchet distance compares the statistics of the sound with
-# those of other music; smaller is nearer.)
+# One clip proves little. The course has recorded a table of the same kind, with more passes and more clips. (*Chroma*
+# is the similarity of the notes to those of the recording, 1 is perfect. The [Fréchet
+# distance](glossary.md#fréchet-distance) compares the statistics of the sound with those of other music; smaller is
+# nearer.)
 
 # %%
 from course_utils.recorded import read_recording
@@ -846,6 +860,9 @@ real = temperatures.numbers["tasks"]["vamp"]["real"]
 print(f"real music {real['surprise'][0]:13.2f} {real['frechet'][0]:17.1f}")
 
 # %% [markdown]
+# Which row is nearest to real music by surprise, and which by Fréchet distance? Two rows that differ by less than their
+# ± may as well be equal. What do both rulers say of the rows without noise?
+#
 # **Move it yourself.** The sliders start from this decode, and yours is compared with it:
 
 # %%
@@ -853,9 +870,9 @@ start = DecodeSettings(12)
 baseline = Run(decode(models.coarse, piece[:, :4], sparse, start, seed=0), start, "start")
 
 # %% [markdown]
-# With a kernel: every slider decodes three seconds anew. (Temperatures in tenths.) You see your decode pass by pass,
-# run A, beside the start, run B. Below, you hear yours. Move one slider at a time: where do the two part, and in which
-# pass?
+# With a kernel, each move of a slider decodes three seconds anew. (Temperatures in tenths.) You see your decode pass by
+# pass, run A, beside the start, run B. Below, you hear yours. Move one slider at a time: where do the two part, and in
+# which pass?
 
 # %%
 from IPython.display import display
@@ -877,8 +894,8 @@ live(decoded_by, passes=(1, 72, 12), sampling=(0, 20, 10), mask=(0, 200, 105), s
 # %% [markdown]
 # ## 8. Does the curve matter?
 #
-# Cosine, straight line, and two curves without good reason: one drawn at random, and the cosine's opposite, which
-# settles most at the beginning. Twelve passes, two seeds each.
+# Cosine, straight line, and two curves without good reason: one drawn at random, and the cosine's opposite (*hasty*),
+# which settles many tokens at first and few at the end. Twelve passes, two seeds each.
 
 # %%
 curves["hasty"] = lambda r: 1 - schedule.cosine(1 - r)
@@ -904,7 +921,7 @@ print("nearest to the recording:", nearest if between > 2 * within else "this cl
 
 # %% [markdown]
 # So the course has recorded the same four curves with more clips. Surprise and Fréchet distance are to come near the
-# figures of real music. The *mel distance* is that of the sound from the recording, and 0 is the same sound.
+# figures of real music. The *mel distance* says how far the sound is from the recording: 0 is the same sound.
 
 # %%
 shapes = read_recording("schedules")
@@ -931,7 +948,7 @@ for ruler in shape_rulers:
 
 # %% [markdown]
 # Nine lines, and luck alone passes two errors about once in twenty: one line by itself is little evidence. A curve that
-# wins or loses by several rulers is more.
+# wins or loses by several rulers says more.
 #
 # The reason for the cosine is the one of section 1: tokens settled in the same pass do not know of each other, so
 # settle few while little is known. How much that is worth depends on how much the model knows about what goes with
@@ -953,11 +970,15 @@ def fine_surprise(coarse, fine):
 
 c, f = piece[:, :4], piece[:, 4:]
 print(f"with its own coarse rows: {fine_surprise(c, f):.2f} bits per fine token")
-print(f"with those of a second later: {fine_surprise(c.roll(86, dims=2), f):.2f} bits")
+print(f"with those of a second earlier: {fine_surprise(c.roll(86, dims=2), f):.2f} bits")
 
 # %% [markdown]
-# The difference is what the fine model knows about how corrections go with what they correct. And how many fine passes
-# are needed? The fine model gets the true coarse rows. How far is the sound then from the recording?
+# The difference shows how much the fine model goes by the coarse rows: it has learned which corrections go with what.
+# (Above the 10 bits of a blind guess, the wrong rows have misled it.) So a fine code is best guessed when its coarse
+# codes are settled, and that is the reason for the order.
+#
+# And how many fine passes are needed? The fine model gets the true coarse rows. How far is the sound then from the
+# recording?
 
 # %%
 from course_utils.audio import mel_distance
@@ -970,8 +991,9 @@ for passes in (1, 2, 12):
     print(f"{passes:2d} fine passes:  mel distance {mel_distance(sound, target):.3f}")
 
 # %% [markdown]
-# Two passes are about as good as twelve? Then there is little that fine tokens could tell each other. Is the first line
-# the smallest? Then the fine model guesses, and a wrong detail costs more than a missing one.
+# Are two passes about as good as twelve? Then fine tokens have little to tell each other. Are twelve clearly better?
+# Then two save time at a price. Is the first line no larger than the others? Then a wrong detail costs at least as much
+# as a missing one. (One clip, one seed: small differences mean little.)
 
 # %% [markdown]
 # > **Read the source: two fixed fine passes.** In the released code the number of passes that you ask for goes to the
@@ -1012,10 +1034,11 @@ clips_player(
 )
 
 # %% [markdown]
-# Again one clip and one seed. The recording has more of both, and six rulers. Two ask whether the result is like
-# **music**: surprise and Fréchet distance, which are to reach the figures of real music. Four ask whether it is **this
-# recording**. 0 is the same for the mel distance, 1 is the same for chroma, for *onset* (do notes begin at the same
-# moments?) and for *agreement*, the share of the generated coarse tokens that are those of the recording.
+# Again one clip and one seed. The course has recorded the same sweep with more of both, and with six rulers. Two ask
+# whether the result is like **music**: surprise and Fréchet distance, which are to reach the figures of real music.
+# Four ask whether it is **this piece**. For the mel distance 0 is perfect. For the others it is 1: chroma, *onset* (do
+# notes begin at the same moments?) and [agreement](glossary.md#agreement), the share of the generated coarse tokens
+# that are the piece's own. *Time* is in units of one pass.
 
 # %%
 sweep = read_recording("passes")
@@ -1046,8 +1069,12 @@ axes[0, 0].legend()
 figure(fig, f"Six rulers by number of passes, course models, mean and standard error. {'; '.join(said)}.")
 
 # %% [markdown]
-# Dashed lines are real music. By how much do 36 passes come nearer to what is to be reached than one pass does? As in
-# section 8 we compare clip by clip, and count a gain from twice its error up.
+# Dashed lines are real music. From how many passes on is a curve flat, within its error bars? And does the column
+# *time* grow as fast as the number of passes? (*Agreement by luck* is a blind guesser's. One who knows which codes are
+# common agrees more often.)
+#
+# By how much do 36 passes come nearer to what is to be reached than one pass does? As in section 8 we compare clip by
+# clip, and count a gain from twice its error up.
 
 # %%
 for task, table in sweep.numbers["tasks"].items():
@@ -1061,15 +1088,17 @@ for task, table in sweep.numbers["tasks"].items():
 # other fit together better, and a ruler that asks for music can see that. But no pass brings back what was covered.
 # Where the prompt leaves many continuations open, a sampler draws one of them. To draw the recorded one would be luck,
 # after 36 passes as after one. So do not expect much of the last four, even with a better model, and least of
-# agreement. Where they do gain, the prompt has told the model something of what stood there.
+# agreement. Where they do gain, the prompt has told the model something of what stood there. (Or it is luck: of so many
+# lines, one may just pass two errors by chance.)
 #
 # And mind who judges. Surprise is the model's opinion of its own work: it may like its own habits, and cannot see its
 # own errors. The Fréchet distance is taken from the sound and does not ask the model.
 #
 # *May be luck* says: this ruler and these clips cannot tell whether the model gains from more passes. The paper finds
-# the lowest Fréchet distance at 36 passes<!-- fact: VAMPNET_PASSES -->, with a far larger model and far more music. The
-# toy of section 1 gained too, because its table knew exactly which notes go together. Passes hand knowledge from token
-# to token. They cannot hand on more than the model has.
+# the lowest Fréchet distance at 36 passes<!-- fact: VAMPNET_PASSES -->, with a far larger model and far more music. (It
+# describes sound in another way, so its figures cannot be compared with ours.) The toy of section 1 gained too, because
+# its table knew exactly which notes go together. Passes hand knowledge from token to token. They cannot hand on more
+# than the model has.
 #
 # To measure it anew with your own models (some minutes), remove the `#`:
 
@@ -1081,17 +1110,19 @@ from course_utils.recorded import make_recording
 # %% [markdown]
 # ## 11. One token at a time
 #
-# A language model writes one token per step, each with all earlier ones known. For 10 s<!-- fact: VAMPNET_CLIP_SECONDS
-# --> of music the paper counts 574 steps<!-- fact: VAMPNET_TOKEN_BY_TOKEN_10S -->, one per frame of its tokeniser. The
-# course codec has more frames. And a step per *token* of the four coarse rows is four times as many.
+# A language model writes one token per step, each with all earlier ones known. For
+# 10 s<!-- fact: VAMPNET_CLIP_SECONDS --> of music the paper counts 574 steps<!-- fact: VAMPNET_TOKEN_BY_TOKEN_10S -->,
+# one per frame of its tokeniser. The course codec has more frames. And a step per *token* of the four coarse rows is
+# four times as many.
 
 # %% tags=["nbval-check-output"]
 frames = codec.frames(10 * 44100)
 print(f"a step per frame: {frames}, per coarse token: {4 * frames}, VampNet: {facts.VAMPNET_PASSES.value} + 2")
 
 # %% [markdown]
-# With the straight-line schedule, as many passes as open tokens, and no noise in the ranking, our decoder does exactly
-# that: the surest token first, one a pass. The gap is half a second in the middle of 1.5 seconds.
+# With the straight-line schedule, as many passes as open tokens, and no noise in the ranking, our decoder writes one
+# token a pass too, though not from left to right: the surest comes first. The gap is half a second in the middle of 1.5
+# seconds.
 
 
 # %%
@@ -1104,29 +1135,34 @@ n_open, seeds = int(gap.generate.sum()), 8
 copies, holes = small.expand(seeds, -1, -1), gap.generate.expand(seeds, -1, -1)
 
 # %% [markdown]
-# Several seeds are decoded as a batch. The bits count the tokens in the gap alone, and the error is over the seeds:
+# Beside it stands the same with 12 passes, and one token a pass with the usual noise. Several seeds are decoded as a
+# batch. The bits count the tokens in the gap alone, and the error is over the seeds:
 
 # %%
 bits_by = {}
-for passes in (12, n_open):
+for passes, noise in ((12, 0.0), (n_open, 0.0), (n_open, 10.5)):
     began = time.perf_counter()
-    result = decode(models.coarse, copies, holes, DecodeSettings(passes, mask_temperature=0.0, gamma=one_by_one))
+    result = decode(models.coarse, copies, holes, DecodeSettings(passes, mask_temperature=noise, gamma=one_by_one))
     seconds = time.perf_counter() - began
     most = max(int(record.kept.sum((1, 2)).max()) for record in result.trace)
     bits = np.array([surprise(one[None], gap.generate) for one in result.codes])
-    bits_by[passes] = bits.mean(), bits.std(ddof=1) / seeds**0.5
-    print(f"{passes:3d} passes: at most {most} tokens a pass, {seconds:.1f} s, ", end="")
-    print(f"{bits_by[passes][0]:.2f} ± {bits_by[passes][1]:.2f} bits ({seeds} seeds)")
+    bits_by[passes, noise] = bits.mean(), bits.std(ddof=1) / seeds**0.5
+    print(f"{passes:3d} passes, noise {noise:4.1f}: at most {most:2d} tokens a pass, {seconds:.1f} s, ", end="")
+    print(f"{bits.mean():.2f} ± {bits_by[passes, noise][1]:.2f} bits ({seeds} seeds)")
 print(f"the recording in the gap: {surprise(small, gap.generate):.2f} bits")
 
 # %%
-(few, few_error), (single, single_error) = bits_by.values()
+(few, few_error), (single, single_error), (noisy, noisy_error) = bits_by.values()
 told = judged(single - few, math.hypot(few_error, single_error), "more bits", "fewer bits")
-print(f"one a pass against 12 passes: {told}")
+print(f"without noise, one a pass against 12 passes: {told}")
+told = judged(noisy - single, math.hypot(noisy_error, single_error), "more bits", "fewer bits")
+print(f"one a pass, with noise against without: {told}")
 
 # %% [markdown]
 # Fewer bits are not better by themselves: compare with the recording. Without noise the surest tokens go first, and
-# section 7 asked what that does to those that follow.
+# section 7 asked what that does to those that follow. One a pass is the strictest choice: of all draws only the surest
+# stays, and the others are drawn again. With noise in the ranking, chance chooses too. Which of the three comes nearest
+# to the recording?
 #
 # Ten seconds would need many more passes, and each looks at all 862 frames. How long would it take here?
 
@@ -1143,7 +1179,7 @@ print(f"a pass over 10 s: {a_pass:.2f} s; 36 of them: {36 * a_pass:.0f} s; 3448:
 #
 # ## 12. Read the source
 #
-# Two more places where VampNet's released code does not do what its options say. Ours can do both: `compat=True`
+# Two more places where VampNet's released code does not do what one expects of it. Ours can do either: `compat=True`
 # behaves as released.
 #
 # **The typical filter.** Typical filtering drops tokens that are unusually likely or unlikely, before the draw. The
@@ -1206,7 +1242,8 @@ open_tokens = check("open_tokens", open_tokens)
 # </details>
 
 # %% [markdown]
-# See it happen. Four copies of the same half second, 12 passes. How many of the first clip's tokens are open?
+# See it happen, with four copies of the gap of section 11, in 12 passes. How many of the first clip's tokens are open
+# after each?
 
 # %%
 late = {}
@@ -1221,8 +1258,8 @@ for clips in (1, 4):
     print(f"batch of {clips}: the last two of 12 passes settle {late[clips][9]} of {n_open} tokens")
 
 # %% [markdown]
-# The plan is late: most tokens wait for the last passes, and those that settle together cannot agree with each other.
-# In our decoder every clip has its own plan, and so the result that it has alone:
+# The plan is late: most tokens wait for the last passes, and those that settle together do not know of each other. In
+# our decoder every clip has its own plan, and so the result that it has alone:
 
 # %%
 alone = decode(models.coarse, small, gap, DecodeSettings(4), seed=0).codes
@@ -1232,12 +1269,13 @@ print(f"first of three against alone: {(batch[:1] == alone).float().mean():.0%} 
 # %% [markdown]
 # > **Paper, article, released code.** How do 36 passes split between coarse and fine?
 # >
-# > - *Paper:* tries 1 to 72 and finds 36 passes<!-- fact: VAMPNET_PASSES --> best, 12<!-- fact:
-# >   VAMPNET_PASSES_COMPARABLE --> comparable, and 24<!-- fact: VAMPNET_PASSES_FAIR --> a fair trade-off. It does not
-# >   say how they split.
+# > - *Paper:* tries 1 to 72 and finds 36 passes<!-- fact: VAMPNET_PASSES --> best,
+# >   12<!-- fact: VAMPNET_PASSES_COMPARABLE --> comparable, and 24<!-- fact: VAMPNET_PASSES_FAIR --> a fair trade-off.
+# >   It does not say how they split.
 # > - *Article:* 36 passes, for everything.
-# > - *Released code:* 12 passes<!-- fact: VAMPNET_CODE_PASSES --> of the coarse model by default, 36<!-- fact:
-# >   VAMPNET_PASSES_APP --> in its app. Always 2 passes<!-- fact: VAMPNET_FINE_PASSES --> of the fine model.
+# > - *Released code:* 12 passes<!-- fact: VAMPNET_CODE_PASSES --> of the coarse model by default,
+# >   36<!-- fact: VAMPNET_PASSES_APP --> in its app. Always 2 passes<!-- fact: VAMPNET_FINE_PASSES --> of the fine
+# >   model.
 # > - *Here:* 36 coarse and 2 fine, and both are yours to choose.
 #
 # ## 13. Listening test
@@ -1281,8 +1319,8 @@ clips_player([("4 passes", four), ("36 passes", best)], title="A, B, X", abx=(0,
 #
 # 1. A settled token never leaves, so an early accident becomes part of the prompt. Re-masking settled tokens that have
 #    become unlikely is one way; it costs passes. Try it: `decode(..., step=...)` takes any function.
-# 2. It cannot see that the model itself is wrong, nor that the music is dull. Lesson 02's baselines, the Fréchet
-#    distance and listeners are other witnesses.
+# 2. It cannot see that the model itself is wrong: what fits its habits costs little, good or not. Lesson 02's
+#    baselines, the Fréchet distance and listeners are other witnesses.
 # 3. The last passes fill most of the tokens together: closer to the 1-pass sound than to the 36-pass one.
 # 4. Section 9 has half of the answer. Let people name the ruler before they turn the knob.
 #

@@ -81,12 +81,13 @@ clips_player(
 )
 
 # %% [markdown]
-# Nothing was trained for making variations. The model fills gaps, as in lesson 02, in a few passes, as in lesson 03.
+# No model was trained to make variations. The model fills gaps, as in lesson 02, in a few passes, as in lesson 03.
 # What changes in this lesson is only **where the gaps are**. Choosing that is prompting: what is left uncovered is the
 # [prompt](glossary.md#prompt).
 #
 # If the result sounds rough to you: the course's own model is small, and learned from little music. Sections 9 to 12
-# measure how much it knows, beside the authors' model and beside guesses by luck. The procedure is the same for both.
+# measure how much it knows, and set it beside the authors' model and beside guesses by luck. What you learn about
+# masks holds for a large model as well as for a small one.
 #
 # ## 1. A mask small enough to print
 #
@@ -101,8 +102,8 @@ mask[8] = 0
 print(mask.tolist())
 
 # %% [markdown]
-# Here are twelve real tokens: the first codebook of our clip, from frame 40 on. And here is what the model sees of
-# them. The number 1024, one past the last entry, stands for "covered".
+# Here are twelve real tokens: the first codebook of our clip, from frame 40 on. Below them is what the model sees of
+# them. The number 1024, one past the last entry, is the [MASK] of lesson 02: it stands for "covered".
 
 # %%
 row = codes[0, 0, 40:52]
@@ -111,7 +112,7 @@ print(row.masked_fill(mask == 1, 1024).tolist())
 
 # %% [markdown]
 # Afterwards, what was generated is put where the mask is 1, and the original where it is 0. So kept tokens cannot
-# change, whatever the model says.
+# change, whatever the model says. Try it with a model that knows one number only.
 
 # %% tags=["nbval-check-output"]
 guess = torch.full((12,), 7)  # a model that always says 7
@@ -120,8 +121,9 @@ same = torch.equal(merged[mask == 0], row[mask == 0])
 print("kept frames are as they were:", same, "- sevens:", int((merged == 7).sum()))
 
 # %% [markdown]
-# One frame in four is kept: the mask has a [period](glossary.md#period) of 4. The authors call playing with such a
-# mask vamping. Write it for any period.
+# One frame in four is kept: the mask has a [period](glossary.md#period) of 4. Musicians vamp when they repeat a short
+# passage and vary it each time. The authors use the word in this sense, and a periodic mask is one way to do it. Write
+# the mask for any period.
 
 # %% [markdown] exercise="periodic_mask" part="card"
 # #### Exercise: Write the periodic mask
@@ -159,13 +161,13 @@ periodic_mask = check("periodic_mask", periodic_mask)
 #     return mask
 # ```
 #
-# Ones everywhere, and zeros at roll, roll + period, roll + 2 period, .
+# Ones everywhere, and zeros at roll, roll + period, roll + 2 period, and so on.
 #
 # </details>
 
 # %% [markdown]
 # The course's own masks have three axes, [batch, codebooks, frames], and print themselves: `#` is kept, `.` is
-# generated.
+# generated. In a long mask a character stands for several frames, and `+` means: some of them kept, some not.
 
 # %% tags=["nbval-check-output"]
 tiny = masks.periodic((1, 1, 12), period=4)
@@ -173,14 +175,15 @@ print(tiny)
 print("the same as yours:", tiny.tensor[0, 0].tolist() == periodic_mask(12, 4).tolist())
 
 # %% [markdown]
-# In a real grid all nine codebooks of a kept frame are kept. Here is the mask of the vamp that you have heard, its
-# first 60 frames.
+# A real grid has nine codebooks, and this mask keeps all nine of a kept frame. Here are the first 60 frames of the
+# vamp that you have heard.
 
 # %% tags=["nbval-check-output"]
 print(masks.periodic((1, 9, 60), period=9))
 
 # %% [markdown]
-# A frame lasts a hundredth of a second. Longer pieces of the original may be kept with a `width`:
+# A frame lasts about a hundredth of a second, shorter than most notes. A `width` keeps longer pieces of the original.
+# They lie around the kept frames, so the start of the clip cuts the first one:
 
 # %% tags=["nbval-check-output"]
 print(masks.periodic((1, 1, 48), period=12, width=3).picture())
@@ -197,7 +200,7 @@ for width in (2, 3, 4):
 # %% [markdown]
 # ## 2. Denser
 #
-# A smaller period leaves more of the original. One frame in five, one in two:
+# A smaller period leaves more of the original: a dense vamp. One frame in five, one in two:
 
 # %% tags=["nbval-check-output"]
 for period in (9, 5, 2):
@@ -205,7 +208,8 @@ for period in (9, 5, 2):
 
 # %% [markdown]
 # **Predict.** With every second frame given, how much of the original comes back: nearly all? What would you listen
-# for? (12 passes again.)
+# for? (12 passes again. The sampling temperature of lesson 03 is lower here than in the first vamp, so two things
+# change at once. Section 11 turns them one at a time.)
 
 # %%
 dense = masks.periodic(codes.shape, period=2)
@@ -227,8 +231,8 @@ clips_player(
 #
 # ●●○○○ difficulty 2 of 5 · about 4 minutes
 #
-# The model does not see the covered tokens. How many of them does it guess as they were? Return the share of the
-# generated tokens (1) that are the same before and after.
+# The model does not see the covered tokens. How often does it guess right? Return the share of the generated tokens
+# (1) that are the same before and after.
 
 
 # %% tags=["exercise"] exercise="agreement"
@@ -267,14 +271,17 @@ for name, result, prompt in (("one in nine", varied, vamp), ("one in two", close
     print(f"{name}: of the generated tokens {share:.1%} are the original's, in c0 {in_c0:.1%}")
 
 # %% [markdown]
-# One guess in 1024 would be right by luck, 0.1%. How far above that are these? An exact match is a strict judge: a
-# token that differs may sound much the same. So section 9 sets a second judge beside it, which listens to pitch
-# classes.
+# One guess in 1024 is right by luck, 0.1%. Are these figures above it? Mind how little is counted: c0 has a few
+# hundred generated tokens here, and of so few luck gets less than one right on average.
+#
+# An exact match is also a strict judge. The model draws its tokens, so even a good guess rarely hits the very same
+# one. And a token that differs may sound much the same. So section 9 sets a second judge beside this one. It listens
+# to pitch classes.
 #
 # ## 3. What does a prompt cost?
 #
 # Think of the prompt as a message. You send what is uncovered, and the receiver makes up the rest. How many bits a
-# second is that?
+# second is that? (The receiver must also know the mask. "Every ninth frame" is quickly said, so we do not count it.)
 
 # %% [markdown] exercise="prompt_bits" part="card"
 # #### Exercise: What does a prompt cost?
@@ -323,7 +330,7 @@ for period in (9, 5, 2, 1):
 
 # %% [markdown]
 # The last line keeps everything. It is the codec itself, 7.75 kbit/s<!-- fact: DAC_BIT_RATE -->, as in lesson 01. A
-# mask can be asked:
+# mask of the course tells its own cost:
 
 # %% tags=["nbval-check-output"]
 ninth = masks.periodic((1, 9, 90), 9)
@@ -332,9 +339,9 @@ print(f"{ninth.bits_per_second(codec.frame_rate):.1f} bit/s, kept: {ninth.kept_f
 # %% [markdown]
 # ## 4. A gap in the middle
 #
-# The second prompt keeps both ends and covers what lies between. This is [inpainting](glossary.md#inpainting): for a
-# wrong note, a cough, or a bar that you want to hear differently. By hand, twelve frames with two frames a second, and
-# a gap from 2 s to 4 s:
+# The second kind of prompt keeps both ends and covers what lies between. This is [inpainting](glossary.md#inpainting):
+# for a wrong note, a cough, or a bar that you want to hear differently. By hand, twelve frames with two frames a
+# second, and a gap from 2 s to 4 s:
 
 # %% tags=["nbval-check-output"]
 gap = torch.zeros(12, dtype=torch.long)
@@ -386,6 +393,9 @@ inpaint_mask = check("inpaint_mask", inpaint_mask)
 #
 # </details>
 
+# %% [markdown]
+# The gap of the article's demos reaches from 3 s<!-- fact: INPAINT_START --> to 7 s<!-- fact: INPAINT_STOP --> of ten:
+
 # %% tags=["nbval-check-output"]
 ten_seconds = (1, 9, codec.frames(10 * 44100))
 hole = masks.inpaint_span(ten_seconds, 3.0, 7.0, codec.frame_rate)
@@ -395,8 +405,8 @@ print("the same as yours:", bool((hole.tensor[0, 0] == inpaint_mask(ten_seconds[
 # %% [markdown]
 # ## 5. Only the beats
 #
-# Drummers mark the beats, and the rest may change. So keep a moment after each beat and cover the time between. First
-# the mask by hand: two frames a second, beats at 0, 2 and 4 seconds, half a second kept after each.
+# To save the rhythm and let the rest change, keep a moment after each beat and cover the time between. First the mask
+# by hand: two frames a second, beats at 0, 2 and 4 seconds, half a second kept after each.
 
 # %% tags=["nbval-check-output"]
 by_hand = torch.ones(12, dtype=torch.long)
@@ -408,7 +418,7 @@ print(by_hand.tolist(), "- the same:", by_hand.tolist() == same.tensor[0, 0].tol
 
 # %% [markdown]
 # Where are the beats of our clip? A [beat tracker](glossary.md#beat-tracker) looks for onsets that come at regular
-# distances. It says what it used.
+# distances. `find_beats` asks one, and says how it came by its beats.
 
 # %%
 from course_utils.vampnet import find_beats
@@ -418,12 +428,16 @@ print(beats)
 print([round(t, 2) for t in beats.times])
 
 # %% [markdown]
-# It can be wrong, above all on music without drums. Then tap them, or type them: times in seconds, or a tempo. The
-# clip has 120 beats a minute.
+# It can be wrong, above all on music without drums. Then tap the beats, or type them: times in seconds, or a tempo.
+# Our clip was made at 120 beats a minute. Compare the two lists: where do they differ?
 
 # %% tags=["nbval-check-output"]
 typed = find_beats(clip, 44100, taps="120 bpm")
 print(f"{len(typed)} beats, {typed.how}:", [round(t, 2) for t in typed.times])
+
+# %% [markdown]
+# The mask takes the typed beats. It keeps 0.03 s<!-- fact: WILD_BEAT_SECONDS --> after each, as the article's wild
+# demo does: every frame that this moment touches.
 
 # %% tags=["nbval-check-output"]
 on_beats = masks.beats(codes.shape, typed.times, codec.frame_rate, after=0.03)
@@ -431,10 +445,11 @@ print(repr(on_beats))
 print(on_beats.picture().splitlines()[0])
 
 # %% [markdown]
-# > **Paper, article, released code.** The paper keeps 0.075 s<!-- fact: VAMPNET_BEAT_SECONDS --> around each beat.
-# > The authors find the beats with a trained network, wavebeat. Its licence is the GPL, and its weights come in a
-# > format that can run code when it is read. This course uses the tracker of `librosa` instead, and onset strength
-# > when that finds nothing.
+# > **Paper, article, released code.** The paper keeps 0.075 s<!-- fact: VAMPNET_BEAT_SECONDS --> around each beat. The
+# > article keeps 0.03 s<!-- fact: WILD_BEAT_SECONDS --> or 0.08 s<!-- fact: FAITHFUL_BEAT_SECONDS --> after it, and so
+# > does this course. The authors find the beats with a trained network, wavebeat. Its licence is the GPL, and its
+# > weights come in a format that can run code when it is read. This course uses the tracker of `librosa` instead, and
+# > the clearest onsets where that finds fewer than two beats.
 #
 # A sound without any beat gives an error that says so.
 
@@ -449,7 +464,7 @@ except BeatsError as error:
     print(error)
 
 # %% [markdown]
-# ## 6. Two edges of the grid
+# ## 6. Going on, and compressing
 #
 # Cover everything after a moment, and the model goes on from there: a [continuation](glossary.md#continuation).
 
@@ -467,8 +482,9 @@ print(two_rows)
 print(f"{two_rows.bits_per_second(codec.frame_rate) / 1000:.2f} kbit/s")
 
 # %% [markdown]
-# Is that better than decoding two codebooks and leaving out the rest, as on the ladder of lesson 01? Measure it. The
-# mel distance compares spectra (0 is a copy), and the reference is what all nine codebooks give.
+# Is that better than decoding only the kept codebooks and leaving out the rest, as on the ladder of lesson 01? Measure
+# it for two, four and six kept. The mel distance compares spectra (0 is a copy), and the reference is what all nine
+# codebooks give.
 
 # %%
 from course_utils.audio import mel_distance
@@ -484,8 +500,8 @@ for kept in (2, 4, 6):
 #
 # The upper codebooks correct small errors, and a wrong correction is an error of its own. Leaving out is the safe
 # choice: it never adds anything. Made-up detail pays only where the model guesses well, or where the ear wants some
-# detail and does not mind which. Mel distance does mind. (Only the first line asks the coarse model. The others are the
-# work of the fine one, which here always takes 2 passes<!-- fact: VAMPNET_FINE_PASSES -->, as in the released code.)
+# detail and does not mind which. Mel distance does mind. (Only the first line asks the coarse model. The others are
+# the work of the fine one alone, in 2 passes<!-- fact: VAMPNET_FINE_PASSES -->, as in the released code.)
 #
 # </details>
 
@@ -493,7 +509,7 @@ for kept in (2, 4, 6):
 # ## 7. Masks combine
 #
 # `a & b` generates what **both** generate: the prompts of both are kept. `a | b` generates what **either** does: kept
-# is only what both keep. `~a` turns a mask round.
+# is only what both keep. `~b` keeps what b generates, and generates what b keeps.
 
 # %% tags=["nbval-check-output"]
 a, b = masks.periodic((1, 1, 24), 4), masks.inpaint((1, 1, 24), prefix=6, suffix=6)
@@ -553,12 +569,14 @@ from course_utils.show import mask_figure
 mask_figure(inside, codec.frame_rate)
 
 # %% [markdown]
-# > **Paper, article, released code.** The mask builder of the released code has a number `upper_codebook_mask`, which
-# > is 3<!-- fact: VAMPNET_UPPER_CODEBOOKS --> unless told otherwise: the prompt stays in the first three codebooks, and
-# > all the others are generated, even in kept frames. So a prompt there keeps less than "every ninth frame" suggests.
-# > The course keeps whole frames unless you ask for less (`upper=3`).
+# > **Paper, article, released code.** The mask builder of the released code has a setting `upper_codebook_mask`, which
+# > is 3<!-- fact: VAMPNET_UPPER_CODEBOOKS --> unless told otherwise: the prompt stays in the first three codebooks,
+# > and all the others are generated, even in kept frames. So a prompt there keeps less than "every ninth frame"
+# > suggests. The course keeps whole frames unless you ask for less, with `masks.mask_upper` or with `upper=3` in the
+# > `strategy` of the next section.
 #
-# What does it do to our dense vamp? The prompt becomes a third as large. And the sound?
+# What does it do to our dense vamp? The prompt becomes a third as large. How much further from the original does the
+# sound come? Judge whether that is worth the bits.
 
 # %%
 thin = masks.mask_upper(dense, 3)
@@ -573,7 +591,9 @@ for name, result, prompt in (("all nine codebooks kept", closer, dense), ("only 
 # %% [markdown]
 # ## 8. One procedure
 #
-# You have built six prompts by hand. The course keeps them by name, each with a temperature:
+# You have now met six prompts. The course keeps them by name, in two styles, each with a temperature. Here is the
+# style *wild*; both are explained in section 9. (In a clip this short the gap of the inpainting shrinks in
+# proportion.)
 
 # %%
 from course_utils.vampnet import STRATEGIES, strategy
@@ -617,7 +637,9 @@ mask_painter(
 )  # fmt: skip
 
 # %% [markdown]
-# A painted mask can be carried into a cell: the painter shows it as a line of text, and `painted` reads such a line.
+# A painted mask can be carried into a cell: the painter shows it as a line of Python to copy. `painted` reads the text
+# in it. In `6k12g6k` six frames are kept, twelve generated and six kept. What it returns goes into `generate` like any
+# other mask.
 
 # %% tags=["nbval-check-output"]
 from course_utils.vampnet import painted
@@ -627,9 +649,11 @@ print(painted("9x24 c0-2:6k12g6k c3-8:24g"))
 # %% [markdown]
 # ## 9. The ten players
 #
-# Now both demo clips in full, ten seconds each, with the strategies and settings of the article that this course
-# follows. *Wild*, on the electronic loop: thin prompts and a high temperature. *Faithful*, on the guitar: dense
-# prompts and a low one.
+# Now both demo clips in full, ten seconds each. The article that this course follows has ten players: two clips, each
+# as it was and with four prompts (vamp, dense, inpaint, beat). Their settings are used here. Continue and compress are
+# the course's own addition, which makes four players more. *Wild*, on the electronic loop: thin prompts and a high
+# temperature. *Faithful*, on the guitar: dense prompts and a low one. (The beats below are only an example, two a
+# second. The grid finds those of each clip.)
 
 # %%
 for style in ("wild", "faithful"):
@@ -665,8 +689,9 @@ def row_of(name, style):
 grid = [row_of("electronic", "wild"), row_of("guitar", "faithful")]
 
 # %% [markdown]
-# Play one, and switch while it runs. All have one playhead. Below the players is a blind test, to begin with on the
-# guitar and its dense vamp: X is one of the two, in ten rounds. You may choose another pair.
+# Play one, and switch while it runs: they share one playhead. Below the players is a blind test. It begins with the
+# guitar's original and its dense vamp. In each of ten rounds X is one of the two, and you say which. You may choose
+# another pair.
 
 # %%
 strategy_grid(grid, title="The ten players, and four more", abx=(7, 9), budget=1_850_000)
@@ -679,20 +704,22 @@ strategy_grid(grid, title="The ten players, and four more", abx=(7, 9), budget=1
 # kept frames come out of the codec, so nothing can sound better than nine levels do.
 #
 # In the blind test, nine or ten right of ten would happen by luck about once in a hundred tries; seven right proves
-# nothing.
+# nothing. And ask what you recognised. The original in the grid has not been through the codec, all the others have.
+# So you may hear the codec and not the model. Two prompts of one clip make a fairer pair: dense vamp and inpaint, say.
 #
 # </details>
 #
-# The prompts came through token by token, in all twelve:
+# Did every prompt come through, token by token?
 
 # %% tags=["nbval-check-output"]
 players = [player for row in grid for player in row.players]
 print(len(players), "results; prompts that came through exactly:", sum(p.outcome.kept_exact for p in players))
 
 # %% [markdown]
-# How near is each to its original? Agreement judges token by token, and chroma correlation listens to pitch classes.
-# The last column is the authors' own, far larger model, on the article's own two clips: another model and other music,
-# so look at the order, not at the digits.
+# How near is each to its original? Agreement judges token by token. Chroma correlation listens to pitch classes: 1 is
+# a copy, 0 has nothing in common. The last column is the authors' own, far larger model, on the article's own two
+# clips: another model and other music. So compare the order of the rows, not the digits. A dash means that there is
+# nothing to count, or no figure of the authors' model.
 
 # %%
 from course_utils import facts
@@ -711,15 +738,21 @@ for player in players:
 #
 # The presets differ in two things at once, how much is kept and how boldly the rest is drawn, and the two clips differ
 # as well. So the table does not say which of them made one come out nearer than another. Section 11 takes them apart.
-# Chroma is taken over the whole ten seconds, so a prompt that keeps half the clip has half of its answer for nothing.
-# Agreement counts only what was generated; and compression gives the model every frame, but only the first rows.
+#
+# Agreement counts only what was generated, and luck alone gets 0.1%. Chroma is taken over the whole ten seconds, so a
+# prompt that keeps half the clip has half of its answer for nothing. It is taken against the recording itself, so the
+# codec's own errors count too: not even a prompt that keeps everything would reach 1.
+#
+# Two wild rows cost almost the same: the vamp sends every codebook of one frame in nine, compression sends c0 of every
+# frame. Which spends its bits better, by this judge? And by your ear?
 #
 # </details>
 
 # %% [markdown]
 # ## 10. How dense must a prompt be?
 #
-# The recording `density` vamps eight clips with periods from 2 to 32. What do you expect: a slow decline, or a cliff?
+# The recording `density` vamps eight clips that no model was trained on, with periods from 2 to 32. What do you
+# expect: a slow decline, or a cliff?
 
 # %%
 import matplotlib.pyplot as plt
@@ -750,11 +783,15 @@ for row in rows:
           f"agreement {row['agreement'][0]:.1%} +- {row['agreement'][1]:.1%}")  # fmt: skip
 
 # %% [markdown]
-# At P = 1 nothing is generated, and both figures are 1. Note that the kept frames count in the chroma, but not in the
-# agreement.
+# At P = 1 nothing would be generated: chroma would be 1, and agreement would have nothing to count. The kept frames
+# count in the chroma, but not in the agreement. (Both are measured a little differently from section 9. Agreement is
+# that of the coarse tokens, c0 to c3. Chroma is taken against what the codec makes of the original.)
 #
-# So how much of the chroma is the model's work? Two ways of filling the gaps need no model at all: **hold** repeats the
-# last kept frame, and **dice** takes tokens at random. Here they are beside the model, on the guitar.
+# Look at the two panels together. Chroma may fall only because fewer frames are kept. If the model made good use of a
+# denser prompt, agreement would rise towards the left as well. Does it, by more than the bars?
+#
+# So how much of the chroma is the model's work? Two ways of filling the gaps need no model at all: **hold** repeats
+# the last kept frame, and **dice** takes tokens at random. Here they are beside the model, on the guitar alone.
 
 
 # %%
@@ -786,10 +823,12 @@ print(f"of {len(alike)} periods, the model is nearer than dice at {over_dice}, a
 # <details><summary>How to read it</summary>
 #
 # Dice shows about what the kept frames bring by themselves: that much belongs to the prompt. Where the model is not
-# above it, its tokens are no better guesses than luck, as far as pitch classes go. Hold is a hard one to beat by this
-# judge. A chord that lasts is well guessed by repeating it, and pitch classes cannot tell a repeated frame from a
-# plucked string. Your ears can. That is why no figure of this lesson stands without a player, and why lesson 02
-# measured the model by its odds, not by its sound.
+# above it, its tokens are no better guesses than luck, as far as pitch classes go. But this is one clip and one seed:
+# a small difference proves nothing.
+#
+# Hold is hard to beat by this judge. A chord that lasts is well guessed by repeating it, and pitch classes cannot tell
+# a repeated frame from a plucked string. Your ears can: that is why a player follows. And it is why lesson 02 measured
+# the model by the bits that the true tokens cost it, not by its sound.
 #
 # </details>
 
@@ -803,10 +842,10 @@ clips_player(
 # %% [markdown]
 # ## 11. Wild or faithful?
 #
-# *Wild* keeps one frame in nine and draws at temperature 1.2<!-- fact: WILD_VAMP_TEMPERATURE -->. *Faithful* keeps one
-# in five and draws at 0.7<!-- fact: FAITHFUL_VAMP_TEMPERATURE -->. Which of the two knobs does more? Turn one at a
-# time, on four seconds of the guitar. (This is the temperature of the tokens. Lesson 03 has the other one, of the
-# ranking.)
+# The wild vamp keeps one frame in nine and draws at temperature 1.2<!-- fact: WILD_VAMP_TEMPERATURE -->. The faithful
+# one keeps one in five and draws at 0.7<!-- fact: FAITHFUL_VAMP_TEMPERATURE -->. Which of the two knobs does more?
+# Turn one at a time, on four seconds of the guitar. (This is the sampling temperature of lesson 03. The other one
+# there, the mask temperature, stays as it is.)
 
 # %%
 electronic, guitar = demo_clip("electronic").samples, demo_clip("guitar").samples
@@ -825,7 +864,8 @@ for (period, temperature), (prompt, result) in turned.items():
     print(f"period {period}, temperature {temperature}: agreement {share:.1%}, chroma {likeness:.2f}")
 
 # %% [markdown]
-# One seed and four seconds are little evidence. The recording `temperatures` has more clips, all with the same prompt:
+# One seed and four seconds are little evidence. The recording `temperatures` has the eight clips of section 10, all
+# with the same prompt, one frame in nine, and in 36 passes<!-- fact: VAMPNET_PASSES -->:
 
 # %%
 temperatures = read_recording("temperatures")
@@ -835,12 +875,24 @@ for row in temperatures.numbers["tasks"]["vamp"]["rows"]:
               f"chroma {row['chroma'][0]:.2f} +- {row['chroma'][1]:.2f}")  # fmt: skip
 
 # %% [markdown]
+# <details><summary>How to read it</summary>
+#
+# The +- is the standard error over the clips. Do the four lines differ by more than about two of them? If not, then
+# temperature did nothing here that these two judges can see. Section 10 turned the other knob: there the period
+# changed and the temperature stayed. Compare how far the chroma moved in each, and remember that the kept frames count
+# in it.
+#
+# Temperature can only sharpen or flatten what the model knows. Where its probabilities are nearly even, there is
+# little to sharpen. So the authors' model may well answer differently.
+#
+# </details>
+#
 # ## 12. Music it does not know
 #
 # A prompt helps only if the model knows what usually stands between. How surprised is it by the covered tokens? Give
-# it every fifth frame, and take the mean of -log2 of the odds that it gives to the true tokens. A model that knows
-# nothing needs 10 bit<!-- fact: DAC_BITS_PER_CODE --> for each. Five prompts, each shifted by a frame, show how firm
-# the figure of one clip is.
+# it every fifth frame, and take the mean of -log2 of the probability that it gives to the true tokens, c0 to c3. A
+# model that knows nothing needs 10 bit<!-- fact: DAC_BITS_PER_CODE --> for each. Five prompts, each shifted by a
+# frame, show how firm the figure of one clip is.
 
 
 # %%
@@ -854,8 +906,9 @@ def surprise(codes, roll):
 
 # %% [markdown]
 # The guitar loop is played by an instrument that the model was trained with, though the notes are new. Then the very
-# same clip a quarter tone higher, between the keys of the piano. Then backwards, so that every note swells and stops.
-# Then a recorded drum beat, and noise. **Predict** the order before you run it.
+# same clip a quarter tone higher, between the keys of the piano: it is played a little faster. Then backwards, so that
+# every note swells and stops. Then the electronic loop, a recorded drum beat, and noise. **Predict** the order before
+# you run it.
 
 # %%
 import soxr
@@ -879,9 +932,9 @@ for name, found in sorted(bits.items(), key=lambda item: item[1].mean()):
     print(f"{name:30s} {found.mean():.2f} bits a token (+- {found.std(ddof=1):.2f})")
 
 # %% [markdown]
-# Start with the three guitars, which hold the same notes. Does one lie further from the first than the figures after
-# the +- allow? That would be tempting to believe. But the +- is over five prompts of one clip: of other music it says
-# nothing. So change more music in the same two ways: the held-out pieces of lesson 02, three seconds of each.
+# Start with the three guitars, which hold the same notes. Does a changed one lie further from the plain one
+# than the +- explains? Then a conclusion is tempting. But the +- comes from five prompts of one clip: of other music it
+# says nothing. So change more music in the same two ways: the held-out pieces of lesson 02, three seconds of each.
 
 # %%
 from course_utils.synth.render import Renderer
@@ -914,7 +967,7 @@ for name, change in changes.items():
 #
 # </details>
 #
-# And the noise? Lesson 01 found that the codec is at its worst there. Count how many entries of c0 it uses:
+# And the noise? By SI-SDR it was the codec's worst case in lesson 01. Count how many entries of c0 it uses:
 
 # %% tags=["nbval-check-output"]
 used = {name: len(tokens[0, 0].unique()) for name, tokens in encoded.items()}
@@ -922,14 +975,15 @@ print("noise uses fewer than 50 entries of c0:", used["white noise"] < 50)
 print("the guitar uses more than 100:", used["guitar"] > 100)
 
 # %% [markdown]
-# To the codec, noise is noise, whatever its samples are: a few entries of c0 do. So it is easy to guess. Being easy to
-# guess, well coded, and worth hearing are three different things.
+# To the codec, noise is noise, whatever its samples are: a few entries of c0 do. So c0 is easy to guess, and that
+# lowers the mean over the four codebooks. Being easy to guess, well coded, and worth hearing are three different
+# things.
 #
 # **What this model cannot do.** It has a small fraction of the parameters of the authors' models, and of their
-# training music. Its network tells distances apart up to 128 frames, a second and a half. A bar of our loop lasts two
-# seconds, so it can find the bar before only by what sounds there, not by where it stands. And every result is limited
-# by the codec under it. The figures above are what it can do. The table of section 9 says how far that is from the
-# state of the art.
+# training music. Its network tells distances apart up to 128 frames<!-- fact: VAMPNET_BIAS_DISTANCE -->, a second and
+# a half. A bar of our loop lasts two seconds, so it can find the bar before only by what sounds there, not by where it
+# stands. And every result is limited by the codec under it. The figures above are what it can do. The last column of
+# section 9 gives an idea of how much more the authors' model can.
 
 # %% [markdown]
 # ## 13. Listening task
@@ -984,7 +1038,8 @@ which_inpaint = check("which_inpaint", which_inpaint)
 # %% [markdown]
 # ## Your own clip
 #
-# Put the path of any sound file in here, and choose a strategy and a style. (In a terminal:
+# Write the path of any sound file into the cell below. Choose a strategy and a style, for example
+# `vary(path, "inpaint", "faithful")`. For `"beat"` you may give the beats as well: `taps="120 bpm"`. (In a terminal:
 # `course vamp --input FILE --strategy vamp,inpaint --out DIR`.)
 
 # %%
@@ -1014,7 +1069,7 @@ vary(path)
 # - **Compute** what a prompt costs in bits per second.
 # - **Combine** masks, and predict what `&` and `|` keep.
 # - **Vary, extend and repair** a recording with one procedure, and check that the prompt came through untouched.
-# - **Measure** how near the result is to the original, and say where the model is out of its depth.
+# - **Measure** how near the result is to the original, and say how much of that is owed to the model.
 #
 # ## To discuss
 #
@@ -1042,7 +1097,7 @@ vary(path)
 # ## Where this comes from
 #
 # - Prompts as masks (compression; periodic, with periods of 8, 16 and 32; prefix and suffix; beat-driven): VampNet
-#   (arXiv 2307.04686), on prompts.
+#   (arXiv 2307.04686), on prompts. Its abstract says what it calls vamping.
 # - The two demos with their presets: the article that this course follows; its numbers are in `course_utils/facts.py`.
 # - The masks of the released code, and where ours differ: `course_utils/vampnet/masks.py`.
 # - How the course models were trained, and on what: `data/models/vampnet-coarse/card.md`.

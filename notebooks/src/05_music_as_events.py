@@ -60,7 +60,8 @@ warnings.simplefilter("ignore", SubstitutionWarning)  # what stands in for what:
 # %% [markdown]
 # **Hear it first.** This is a piece from the free game Freedoom, as a [piano roll](glossary.md#piano-roll): time runs
 # to the right, pitch upwards, and each bar is one note. Play it. Mute the drums, then all but the harp. Move the mouse
-# over a bar (or use the arrow keys): you see what the note is, and the three numbers that stand for it.
+# over a bar (or use the arrow keys): you see what the note is, and the three numbers that stand for it. (The harp
+# sounds like strings here. Section 10 says why.)
 
 # %%
 from course_utils.show import piano_roll
@@ -74,15 +75,19 @@ print(len(piece), "notes, so", piece.size, "numbers; the first three notes:")
 print(piece[:3])
 
 # %% [markdown]
-# Lessons 01 to 04 cut *sound* into tokens. From here on we cut *notes* into tokens. There are far fewer of them, and
-# each says something that a musician can read. What they do not say is how it sounds. This lesson writes those numbers,
-# reads them back, and measures what is lost.
+# Lessons 01 to 04 cut *sound* into [tokens](glossary.md#token), numbers that a model reads and writes. From here on we
+# cut *notes* into tokens. There are far fewer of them, and each says something that a musician can read. What they do
+# not say is how it sounds. This lesson writes those numbers, reads them back, and measures what is lost.
+#
+# The rules are those of the **Anticipatory Music Transformer**, the model of notes that lesson 00 named. "The paper" is
+# its paper from here on, and "the released code" is what its authors published.
 #
 # ## 1. What a MIDI file says
 #
 # [MIDI](glossary.md#midi) is a list of messages: press this key, let go of it, change the instrument. Here is a tune of
-# three notes, made by hand. `time` is how many ticks to wait after the message before. At 480 ticks a beat, 480 is one
-# beat.
+# three notes, made by hand. `program` is the instrument (73: flute), `note` the pitch (60: middle C, one more for each
+# semitone), `velocity` how hard the key is struck. `time` is how long to wait after the message before, in *ticks*. The
+# file itself says how many ticks make a beat, here 480.
 
 # %% tags=["nbval-check-output"]
 track = mido.MidiTrack(
@@ -112,6 +117,7 @@ print(480, "ticks =", 480 / 480, "beat =", 480 / 480 * 500_000 / 1_000_000, "s")
 
 # %% [markdown]
 # The third note begins at tick 960, where the tempo has just changed. It ends at tick 1440, under the slower tempo.
+# When is that, in seconds?
 
 # %% [markdown] exercise="seconds_at" part="card"
 # #### Exercise: When is a tick?
@@ -163,8 +169,8 @@ for tick in (0, 480, 840, 960, 1440):
     print(f"tick {tick:4d} is due at {seconds_at(tick, tempos, 480):.2f} s")
 
 # %% [markdown]
-# The library's reader does the same, pairs each beginning with its end, and keeps three things: when, how long, which
-# note. One such triple is an [event](glossary.md#event).
+# The course's library has a reader, `read_midi`. It does the same, pairs each beginning with its end, and keeps three
+# things: when, how long, and which note of which instrument. Such a triple is an [event](glossary.md#event).
 
 # %% tags=["nbval-check-output"]
 for event in to_events(read_midi(tune)):
@@ -173,13 +179,13 @@ for event in to_events(read_midi(tune)):
 # %% [markdown]
 # ## 2. Three tokens for a note
 #
-# A model reads whole numbers from one long list, its vocabulary. So seconds become ticks again, but now all of the same
-# length, 10 ms<!-- fact: AMT_TICK_MS -->. From here on a [tick](glossary.md#tick) is this tick. There are 10,000<!--
-# fact: AMT_TIMES --> times, up to 100 s, and 1,000<!-- fact: AMT_DURATIONS --> durations, up to 10 s. (Section 4 says
-# what becomes of longer pieces.)
+# A model reads whole numbers from one long list, its [vocabulary](glossary.md#vocabulary). So seconds become ticks
+# again, but now all of the same length, 10 ms<!-- fact: AMT_TICK_MS -->. From here on a [tick](glossary.md#tick) is
+# this tick. There are 10,000<!-- fact: AMT_TIMES --> times, up to 100 s, and 1,000<!-- fact: AMT_DURATIONS -->
+# durations, up to 10 s. (Section 4 says what becomes of longer pieces.)
 #
-# The note holds pitch and instrument in one number: 128<!-- fact: AMT_PITCHES --> pitches for each of 129<!-- fact:
-# AMT_INSTRUMENTS --> instruments. Drums are the last one, and their pitches are the kinds of drum.
+# The note holds pitch and instrument in one number: 128<!-- fact: AMT_PITCHES --> pitches for each of
+# 129<!-- fact: AMT_INSTRUMENTS --> instruments. Drums are the last one, and their pitches are the kinds of drum.
 
 # %% tags=["nbval-check-output"]
 flute, c5 = 73, 72
@@ -234,7 +240,15 @@ for event in to_events(read_midi(tune)):
     print("yours", event_tokens(*event[:4]), "- the library's", event.tokens)
 
 # %% [markdown]
-# Any of the numbers can be read back alone:
+# And back, by hand, for an event of our piece. Take the beginning of each range away:
+
+# %% tags=["nbval-check-output"]
+onset, duration, note = piece[40].tolist()
+instrument, pitch = divmod(note - 11_000, 128)
+print(f"{onset / 100:.2f} s, {(duration - 10_000) / 100:.2f} s long, pitch {pitch} of instrument {instrument}")
+
+# %% [markdown]
+# The library puts it in words. It needs no neighbours for that: each number can be read alone.
 
 # %% tags=["nbval-check-output"]
 from course_utils.amt import describe
@@ -252,9 +266,10 @@ times, durations, notes = 10_000, 1_000, 128 * 129
 print(f"{times:,} + {durations:,} + {notes:,} = {times + durations + notes:,}")
 
 # %% [markdown]
-# One more token means *nothing begins here*: [REST](glossary.md#rest), number 27,512<!-- fact: AMT_EVENT_VOCABULARY
-# -->. Section 7 needs it. Then all event tokens come a second time, as [controls](glossary.md#control): notes that the
-# model is given and does not write. And three tokens say how a sequence begins, or that one ends.
+# One more token means *nothing begins here*: [REST](glossary.md#rest),
+# number 27,512<!-- fact: AMT_EVENT_VOCABULARY -->. Section 7 needs it. Then all event tokens come a second time, as
+# [controls](glossary.md#control): notes that the model is given and does not write. And three tokens say how a sequence
+# begins, or that one ends.
 
 # %% tags=["nbval-check-output"]
 from course_utils.amt import vocab
@@ -264,11 +279,15 @@ print(f"{events:,} events + 1 REST + {events:,} controls + 3 special = {2 * even
 print(f"the library: REST {vocab.REST:,}, controls from {vocab.CONTROL_OFFSET:,}, in all {vocab.VOCAB_SIZE:,}")
 
 # %% [markdown]
-# Try every token of the vocabulary. Does each one say something, and no two the same?
+# Read every token of the vocabulary. Does each one say something, and no two the same?
 
 # %% tags=["nbval-check-output"]
 words = [describe(token) for token in range(vocab.VOCAB_SIZE)]
 print(f"{len(words):,} tokens, {len(set(words)):,} different descriptions; the last three: {words[-3:]}")
+
+# %% [markdown]
+# SEPARATOR stands between two pieces. The last two tell the **mode**, as the first token of a sequence: AUTOREGRESS
+# where it has no controls, ANTICIPATE where it has some.
 
 # %% [markdown] exercise="finer_vocabulary" part="card"
 # #### Exercise: Ticks of 5 ms
@@ -304,7 +323,8 @@ finer_vocabulary = check("finer_vocabulary", finer_vocabulary)
 # %% [markdown]
 # ## 4. And back: what is lost?
 #
-# Events become MIDI again, and MIDI events again. Nothing changes any more: what is lost is lost on the way in.
+# Events become MIDI again, and that MIDI becomes events again. Are they the same events? (Those that begin on one tick
+# may change places, so we sort before we compare.)
 
 # %% tags=["nbval-check-output"]
 from course_utils.amt import to_midi
@@ -314,6 +334,9 @@ same = np.array_equal(np.unique(again, axis=0), np.unique(piece, axis=0))
 print("to MIDI and back:", len(again), "notes,", "the same events" if same else "other events")
 
 # %% [markdown]
+# What is lost is lost on the way *in*. (There is one exception. If a key is struck again before it is let go, MIDI
+# cannot say which of the two notes an end belongs to. The reader ends the older one first.)
+#
 # **Rounding to 10 ms.** A note can be moved by half a tick, 5 ms, at most. How far is it moved in this piece?
 
 # %%
@@ -329,8 +352,8 @@ moved = 1000 * abs(begins - np.round(100 * begins) / 100)
 print(f"moved by {moved.mean():.1f} ms on average, {moved.max():.1f} ms at most")
 
 # %% [markdown]
-# Does the error add up over the piece? With times, no. Each is rounded alone. If we rounded the *waits* from note to
-# note instead, and added them up:
+# Does the error add up over the piece? With times, no. Each is rounded alone. Now we round the *waits* from note to
+# note instead, each alone, and add them up:
 
 # %% tags=["nbval-check-output"]
 waits = np.diff(begins, prepend=0)
@@ -338,6 +361,9 @@ drift = np.cumsum(np.round(100 * waits)) / 100 - begins
 print(f"rounded waits: {1000 * abs(drift).max():.0f} ms off at worst, {1000 * drift[-1]:+.0f} ms at the end")
 
 # %% [markdown]
+# The error of one wait is handed on to all notes after it. Whoever wants waits must round the times first and subtract
+# then. (The released code for waits, section 6, rounds each wait alone, so its times drift.)
+#
 # **Predict**: can you hear a grid of 10 ms? Of 50 ms? Of 200 ms? Here all notes are put on such grids.
 
 
@@ -371,7 +397,18 @@ for ms, sound in grids.items():
     print(f"{ms:3d} ms: the difference is {10 * np.log10(np.mean((sound - exact) ** 2) / np.mean(exact**2)):+.0f} dB")
 
 # %% [markdown]
-# With a kernel running, choose the grid yourself:
+# As waveforms even 10 ms leave little in common. This is the trap of SI-SDR again (lesson 01): a waveform changes long
+# before the ear minds. Rhythm is better asked by another number: at how many different moments does something begin?
+
+# %% tags=["nbval-check-output"]
+print(f"as written: {len(np.unique(begins))} moments")
+for ms in grids:
+    print(f"{ms:3d} ms: {len(np.unique(np.round(1000 * begins / ms)))} moments")
+
+# %% [markdown]
+# Where moments are lost, notes that followed each other begin together, and the rhythm breaks. Where none is lost,
+# every note keeps its place in the order, and is a little early or late. Hear the three once more. For the finest there
+# is a blind test at the end of this lesson. With a kernel running, choose the grid yourself:
 
 # %%
 from course_utils.show import live
@@ -385,11 +422,9 @@ def by_grid(ms):
 live(by_grid, ms=(1, 300, 20))
 
 # %% [markdown]
-# As waveforms even 10 ms leave little in common. Can you hear it? This is SI-SDR again (lesson 01): a waveform moves
-# long before the ear minds. There is a blind test at the end of this lesson.
-#
 # **What has no token.** How hard a key is struck ([velocity](glossary.md#velocity)), how far a note is bent, the pedal,
-# the volume of a track: the three numbers leave no room for them. Here is a short piece that uses some of it.
+# the volume of a track: the three numbers leave no room for them. Here is a short piece that uses some of these. Which
+# instruments come forward in the second sound, and which go back?
 
 # %%
 with warnings.catch_warnings():
@@ -402,16 +437,54 @@ clips_player(rows, title="Before and after", source="Freedoom 2, the title", pac
 # %% tags=["nbval-check-output"]
 velocities = [note.velocity for track in title.instruments for note in track.notes]
 print(len(velocities), "notes with", len(set(velocities)), "velocities, from", min(velocities), "to", max(velocities))
-print("bends:", sum(len(track.pitch_bends) for track in title.instruments), end=", ")
+print("bends:", sum(bend.pitch != 0 for track in title.instruments for bend in track.pitch_bends), end=", ")
 print("other settings:", sum(len(track.control_changes) for track in title.instruments))
 
 # %% [markdown]
-# Listen again. Which instruments have come forward, and which have gone back? With one velocity for all, every note is
-# struck equally hard. The second sound is louder as a whole: nothing was adjusted.
+# Now the answer: how many decibels louder is each instrument, alone, from events than from the file?
+
+
+# %%
+from course_utils.amt import instrument_name
+
+
+def decibels(midi, number=None):
+    """Loudness of the first ten seconds in dB: of all instruments, or of one (128: drums)."""
+    numbers = [128 if track.is_drum else track.program for track in midi.instruments]
+    alone = copy.deepcopy(midi)
+    alone.instruments = [t for t, n in zip(alone.instruments, numbers, strict=True) if number in (None, n)]
+    return 10 * np.log10(np.mean(play(alone, seconds=10) ** 2))
+
+
+for number in token_lists.instruments(events_of_title):
+    change = decibels(to_pretty_midi(events_of_title), number) - decibels(title, number)
+    print(f"{instrument_name(number):24s} {change:+.0f} dB")
+print(f"{'all together':24s} {decibels(to_pretty_midi(events_of_title)) - decibels(title):+.0f} dB")
+
+# %% [markdown]
+# Instruments above the last figure have come forward, those below it have gone back. Listen again with this list beside
+# you. Two things could have done it: the velocities, and the volume of each track (setting number 7). Take away one at
+# a time, from all instruments:
+
+# %%
+from course_utils.amt.midi import VELOCITY
+
+one_velocity, no_volume = copy.deepcopy(title), copy.deepcopy(title)
+for track in one_velocity.instruments:
+    for note in track.notes:
+        note.velocity = VELOCITY  # what events get when they become MIDI
+for track in no_volume.instruments:
+    track.control_changes = [change for change in track.control_changes if change.number != 7]
+for name, midi in (("one velocity for all", one_velocity), ("no volume of tracks", no_volume)):
+    print(f"{name}: {decibels(midi) - decibels(title):+.0f} dB")
+
+# %% [markdown]
+# It is the volumes. Without them the piece is louder, as the second sound was, and it has lost its mix. One velocity
+# alone would have made it softer; what is lost with the velocities is the accent of single notes.
 #
-# **On many pieces.** One piece proves nothing. Here is every tenth of the pieces that come with the course, message by
-# message. The first one is chosen so that each kind of loss occurs: how rare the rare ones are, you cannot tell from
-# these.
+# **On many pieces.** One piece proves nothing. Here we count in every tenth of the pieces that come with the course.
+# The count starts where notes that are too long and notes without an end both occur. So do not take their shares for
+# those of all pieces.
 
 
 # %%
@@ -433,16 +506,22 @@ found = [losses(path) for path in sorted(freedoom.glob("*.mid"))[7::10]]
 # %% tags=["nbval-check-output"]
 n_notes = sum(len(events) for events, *_ in found)
 print(f"{len(found)} pieces, {n_notes:,} notes")
-print("kinds of velocity in a piece:", sorted(len(set(velocities)) for _, _, velocities, *_ in found))
+print("different velocities in a piece:", sorted(len(set(velocities)) for _, _, velocities, *_ in found))
 print(f"bends: {sum(bends for *_, bends, _ in found):,}, pedal down: {sum(pedals for *_, pedals in found):,}")
 for what in ("shortened", "unclosed", "past_window"):
     count = sum(getattr(report, what) for _, report, *_ in found)
     print(f"{what}: {count:,} notes, {count / n_notes:.1%}")
 
 # %% [markdown]
-# `shortened` are notes of 10 s and more: they end at 9.99 s. `unclosed` are notes that the file forgets to end.
-# `past_window` are notes that begin after 100 s. They are not lost, but no time token reaches them. A longer piece is
-# read through a window that moves along, and in the window time begins at 0 again. By hand, from 60 s on:
+# A piece with one velocity loses nothing when velocity goes. One with many loses all its accents. The pedal would
+# matter in piano music. The last three lines count single notes:
+#
+# - `shortened`: notes of 10 s and more. They now last 9.99 s.
+# - `unclosed`: notes that the file forgets to end. They now last 0.25 s.
+# - `past_window`: notes that begin at 100 s or later. They are not lost, but no time token reaches them.
+#
+# So a longer piece is read through a window that moves along, and in the window time begins at 0 again. Here is the
+# window from 60 s to 80 s:
 
 # %% tags=["nbval-check-output"]
 window = token_lists.clip(piece, 6000, 8000)
@@ -450,8 +529,9 @@ moved_back = token_lists.translate(window, -token_lists.min_time(window))
 print("first onset before and after:", window[0, 0], "and", moved_back[0, 0])
 
 # %% [markdown]
-# How much music does a model see at once? Its context holds 1,024 tokens<!-- fact: AMT_CONTEXT -->: one for the mode
-# and 341 events<!-- fact: AMT_CONTEXT_EVENTS -->.
+# How long may a window be? What a model sees at once is its [context](glossary.md#context). The paper's holds
+# 1,024 tokens<!-- fact: AMT_CONTEXT -->: one for the mode and 341 events<!-- fact: AMT_CONTEXT_EVENTS -->, three tokens
+# each.
 
 # %% tags=["nbval-check-output"]
 from course_utils import facts
@@ -462,14 +542,16 @@ print(f"Lakh: {facts.AMT_TOKENS_PER_SECOND}, give or take {facts.AMT_TOKENS_PER_
 print(f"about {facts.AMT_CONTEXT_SECONDS} fit")
 
 # %% [markdown]
-# (Lakh is the collection of MIDI files that the paper's models learned from.)
+# (Lakh is the collection of MIDI files that the paper's models learned from.) So it is the context that limits how much
+# music a model sees, long before the 100 s of the time tokens do.
 #
 # ## 5. Moments on a line
 #
 # Take away what the notes are, and moments are left: points on a line of time. A rule that draws such points at random
-# is a [temporal point process](glossary.md#temporal-point-process). The simplest one knows nothing. In every tick it
-# tosses the same coin: does the next event begin now, or not yet? It is named after Poisson, and has one number, the
-# mean wait.
+# is a [temporal point process](glossary.md#temporal-point-process). The simplest one knows nothing. It tosses the same
+# coin again and again: does the next event begin now? If yes, it writes the event and tosses once more in the same
+# tick, so events may begin together. If no, it goes on to the next tick. With ever finer ticks this becomes the process
+# that is named after Poisson. It has one number, the mean wait.
 
 # %% tags=["nbval-check-output"]
 rng = np.random.default_rng(0)
@@ -494,8 +576,9 @@ clips_player(rows, title="Who decides when?", packing="mp3", spectrogram=False, 
 
 # %% [markdown]
 # What did the composer know that Poisson does not? Ask after each event: nothing has begun for w ticks. What is the
-# chance that the next event begins *now*? This is the [intensity](glossary.md#intensity), given the past. For Poisson
-# it is the same at all times, up to luck.
+# chance that the next event begins *now*? A chance like this, per tick and given the past, is called the
+# [intensity](glossary.md#intensity). (In full it depends on all that was played. Here we use only the time since the
+# last event.) For Poisson it is the same at all times, up to luck.
 
 
 # %% tags=["nbval-check-output"]
@@ -525,9 +608,16 @@ told = "; ".join(f"{name}: {v[0]:.2f} at 0 ms, at most {v[1:].max():.2f} after t
 figure(fig, f"Chance that the next event begins, by the time since the last. {told}.")
 
 # %% [markdown]
-# In music many notes begin together, and others wait for the beat. This piece's composer looks at the clock and at what
-# was played. So must a model: at each step it gives a distribution over the *next time*, given all events so far. Then
-# one over the duration, given the time. Then one over the note, given both. Three tokens, one after the other.
+# The curve of the music is high at 0 ms, because many notes begin together. Then it falls to nothing, and rises again
+# at each step of the rhythm. Whoever has waited a whole step may well expect a note. Poisson's curve has none of this.
+#
+# So a model must look at what was played. The paper's model does not compute an intensity. At each step it gives a
+# distribution over the *next time*, given all events so far. Then one over the duration, given the time. Then one over
+# the note, given both. Three tokens, one after the other, and their probabilities multiply:
+#
+# ```
+# p(event | past) = p(time | past) x p(duration | past, time) x p(note | past, time, duration)
+# ```
 #
 # ## 6. How long, or when?
 #
@@ -542,7 +632,7 @@ print("waits:        ", np.diff(four, prepend=0), "->", np.diff(five, prepend=0)
 
 # %% [markdown]
 # In the first line a number is added, and all others stay. In the second a number is added *and its neighbour changes*.
-# Now merge a whole part instead of one note.
+# Now put in a whole part instead of one note.
 
 # %% [markdown] exercise="merge_waits" part="card"
 # #### Exercise: Merge two lists of waits
@@ -581,7 +671,7 @@ merge_waits = check("merge_waits", merge_waits)
 #     return np.diff(np.sort(times), prepend=0)
 # ```
 #
-# To times, sorted together, and back to waits: nearly every number has changed.
+# To times, sorted together, and back to waits: whoever adds a part changes the waits of the other.
 #
 # </details>
 
@@ -590,8 +680,7 @@ print("part one:", [0, 50, 50, 50], "part two:", [25, 50])
 print("together:", merge_waits(np.array([0, 50, 50, 50]), np.array([25, 50])))
 
 # %% [markdown]
-# On the real piece: take the harp away from the others. What share of the others' numbers stays as it was in the whole
-# piece?
+# Now on the real piece: take the harp out. What share of the numbers of the other notes stays as it was?
 
 # %% tags=["nbval-check-output"]
 harp = token_lists.instrument_of(piece) == 46
@@ -601,8 +690,8 @@ print(f"arrival times that stay: {(onsets[~harp] == vocab.onsets(others)).mean()
 print(f"waits that stay:         {(together == apart).mean():.0%}")
 
 # %% [markdown]
-# With arrival times, parts can be taken out and put in like cards. With waits, notes that are not touched change their
-# numbers.
+# With arrival times, parts can be taken out and put in like cards. With waits, the numbers of notes that nobody touched
+# change too.
 #
 # The bigger difference comes now. Say that the harp is *given*, and that the model is to hear of each harp note five
 # seconds before it is due. Then the list is no longer in order of time:
@@ -615,8 +704,8 @@ steps = np.diff(vocab.onsets(mixed))
 print(f"{len(mixed)} events and controls, {(steps < 0).sum()} steps back in time, the longest {steps.min()} ticks")
 
 # %% [markdown]
-# An arrival time does not care where in the list it stands. A wait does: it would have to be negative, and there is no
-# token for that. The wait after it would have to undo it. So the paper writes arrival times, and controls become
+# An arrival time means the same wherever in the list it stands. A wait counts from the row before it. At each step back
+# it would have to be negative, and there is no token for that. So the paper writes arrival times, and controls become
 # possible. Lesson 06 takes this list apart.
 #
 # For comparison, the paper also trains a model on waits, in the way of MIDI: a token for a wait, one for a note that
@@ -630,8 +719,9 @@ print(f"vocabulary {facts.AMT_INTERARRIVAL_VOCABULARY} instead of {facts.AMT_EVE
 print(f"this piece: {len(older):,} tokens with waits, {piece.size:,} with arrival times")
 
 # %% [markdown]
-# Waits cost fewer tokens here: notes that begin together share one. That is the price of arrival times, and section 9
-# asks what it buys.
+# (The 34,025<!-- fact: AMT_INTERARRIVAL_VOCABULARY --> count a separator between pieces too.) Waits cost fewer tokens
+# here: messages that come together share one wait. The paper counts the same on Lakh. That is the price of arrival
+# times, and section 9 asks what it buys.
 #
 # ## 7. REST: nothing happens, and we say so
 #
@@ -645,7 +735,8 @@ for event in to_events(token_lists.pad(sparse)):
     print(event)
 
 # %% [markdown]
-# `pad` has put a REST wherever nothing would begin for more than 1 s<!-- fact: AMT_REST_SECONDS -->.
+# `pad` has put a REST wherever nothing would begin for more than 1 s<!-- fact: AMT_REST_SECONDS -->. It asks for
+# beginnings only: under a long chord that is still sounding there are rests too.
 
 # %% [markdown] exercise="rest_times" part="card"
 # #### Exercise: Where the rests go
@@ -700,24 +791,25 @@ print("library:", vocab.onsets(padded)[vocab.is_rest(padded)].tolist())
 
 # %% [markdown]
 # What is it good for? A control is to come five seconds early. But a list has no place "at 7 s" if nothing stands
-# there. Events at 0 s and 20 s, a melody note due at 12 s. When does the model hear of it?
+# there. Take events at 0 s, 20 s and 21 s, and a melody note due at 12 s. After which row does the model hear of it?
 
 # %% tags=["nbval-check-output"]
-bare = to_triples([Event(0, 0.5, 60, 0), Event(20, 0.5, 60, 0)])
+bare = to_triples([Event(second, 0.5, 60, 0) for second in (0, 20, 21)])
 due = as_controls(to_triples([Event(12, 0.5, 72, 73)]))
 for name, events in (("without REST", bare), ("with REST", token_lists.pad(bare))):
     listed, _ = anticipate(events, due)
     place = int(vocab.is_control(listed).argmax())
-    print(f"{name}: after the event at {vocab.onsets(listed)[place - 1] / 100:.0f} s")
+    print(f"{name}: after the row at {vocab.onsets(listed)[place - 1] / 100:.0f} s")
 
 # %% [markdown]
-# Without rests the news comes when the note is over. With them it comes in time. How many rests does real music need?
-# The pieces of section 4, with all their instruments. Then each instrument of our piece alone:
+# Without rests the news comes when the note is long over. With them it comes in time. (And without the event at 21 s
+# the control would find no place at all: a control is put in only before a next event. Lesson 06 writes that rule.)
+#
+# How many rests does real music need? First the pieces of section 4, with all their instruments. Then each instrument
+# of our piece alone:
+
 
 # %% tags=["nbval-check-output"]
-from course_utils.amt import instrument_name
-
-
 def count_rests(events):
     return int(vocab.is_rest(token_lists.pad(events)).sum())
 
@@ -728,12 +820,13 @@ for number in token_lists.instruments(piece):
     print(f"{instrument_name(number):24s} {len(alone):4d} notes, {count_rests(alone):3d} rests")
 
 # %% [markdown]
-# Full music needs next to none, a part by itself does.
+# A whole piece needs few or none, because somebody nearly always begins a note. A part by itself pauses while others
+# play, and then it needs them. A part that never pauses does not.
 #
 # ## 8. The same numbers again, higher
 #
-# A control is an event with 27,513<!-- fact: AMT_CONTROL_OFFSET --> added to each of its three numbers. So the model
-# sees at each token whether it may have written it itself.
+# A control is an event with 27,513<!-- fact: AMT_CONTROL_OFFSET --> added to each of its three numbers. So each token
+# says by itself whether it was given to the model or is the model's own to write.
 
 # %% tags=["nbval-check-output"]
 first = piece[harp][:1]
@@ -755,8 +848,8 @@ print("taken apart and put together, as many events as before:", len(back) == le
 # ## 9. Bits per second
 #
 # How good is a model of events? As in lesson 02, ask what the true next token costs it: minus log2 of its probability,
-# in bits. [Perplexity](glossary.md#perplexity) says the same in another way: 2 to the power of the bits. A fair die has
-# perplexity 6. It is as if the model had to choose among so many equally likely tokens.
+# in bits. [Perplexity](glossary.md#perplexity) says the same in another way: 2 to the power of the mean bits. It is as
+# if the model had to choose among so many equally likely tokens. For a fair die it is the number of its faces:
 
 # %% tags=["nbval-check-output"]
 die = np.full(6, 1 / 6)
@@ -764,8 +857,9 @@ bits = -(die * np.log2(die)).sum()
 print(f"a fair die: {bits:.3f} bits, perplexity {2**bits:.0f}")
 
 # %% [markdown]
-# The paper's table gives four perplexities for its Medium model, trained for 800,000 steps: of an event, and of its
-# three tokens. The bits of the three add up, so their perplexities multiply. Do they?
+# The paper has a table of its models (table 1). For each model of arrival times it gives four perplexities: of an
+# event, and of its three tokens. Here is the line of the Medium model after the longest training. By the formula of
+# section 5 the probabilities of the three multiply. So their bits add up, and their perplexities multiply. Do they?
 
 # %% tags=["nbval-check-output"]
 parts = [facts.AMT_PPL_TIME, facts.AMT_PPL_DURATION, facts.AMT_PPL_NOTE]
@@ -774,16 +868,16 @@ low, high = (math.prod(part.value + step for part in parts) for step in (-0.005,
 print(f"rounding leaves room from {low:.2f} to {high:.2f}")
 
 # %% [markdown]
-# They do. And which of the three is the hardest to guess? Not the time: nearly always the model knows when the next
-# note comes. The duration costs most.
+# They do. Which of the three is the hardest to guess?
 
 # %% tags=["nbval-check-output"]
 for name, part in zip(("time", "duration", "note"), parts, strict=True):
     print(f"{name:8s} perplexity {part}, {math.log2(part.value):.2f} bits")
 
 # %% [markdown]
-# Mind what the note costs: given the time and the past, about two equally likely choices are left among 16,512<!--
-# fact: AMT_NOTES -->.
+# The duration costs most, the time least. Section 5 shows a part of the reason: often the next event begins at once.
+# And mind what the note costs. Given the past, the time and the duration, it is as if about two choices were left of
+# 16,512<!-- fact: AMT_NOTES -->.
 
 # %% [markdown] exercise="bits_per_second" part="card"
 # #### Exercise: From perplexity to bits per second
@@ -824,7 +918,8 @@ bits_per_second = check("bits_per_second", bits_per_second)
 # </details>
 
 # %% [markdown]
-# How many events has a second? Lakh has 663,555,310 events<!-- fact: AMT_EVENTS --> in 8,943 h<!-- fact: AMT_HOURS -->.
+# How many events does a second have? Lakh has 663,555,310 events<!-- fact: AMT_EVENTS --> in
+# 8,943 h<!-- fact: AMT_HOURS -->.
 
 # %% tags=["nbval-check-output"]
 rate = facts.AMT_EVENTS.value / (facts.AMT_HOURS.value * 3600)
@@ -834,7 +929,9 @@ print(f"from the event:        {math.log2(facts.AMT_PPL_EVENT.value) * rate:.1f}
 print(f"the table says:        {facts.AMT_BITS_MEDIUM_800K}")
 
 # %% [markdown]
-# The identities hold, up to rounding. Backwards, the perplexity of an event follows for every line of the table:
+# The identities hold, up to rounding. Backwards, the perplexity of an event follows for every line of the table, also
+# for the first, where the paper gives none. (Its table is measured on a test part of Lakh, which has slightly more
+# events a second than the whole. So the paper's perplexities differ a little in the last digit that it gives.)
 
 # %% tags=["nbval-check-output"]
 for name, fact in facts.AMT_BITS_TABLE:
@@ -842,16 +939,21 @@ for name, fact in facts.AMT_BITS_TABLE:
 
 # %% [markdown]
 # Why bits per *second*? The first line's tokens are waits, beginnings and ends. Their perplexities cannot be compared
-# with those of times, durations and notes, because there are others, and fewer of them. A second of music is the same
-# second for both.
+# with those of times, durations and notes: they are other tokens, and there is another number of them. A second of
+# music is the same second for both.
 #
-# So what do arrival times buy? Compare the first two lines: 85.9 bit/s<!-- fact: AMT_BITS_SMALL_INTERARRIVAL --> with
-# waits, 80.4 bit/s<!-- fact: AMT_BITS_SMALL_AR --> with times. Lines two and three: what does it cost that a model can
-# take controls? 80.7 bit/s<!-- fact: AMT_BITS_SMALL --> against 80.4 bit/s<!-- fact: AMT_BITS_SMALL_AR -->, next to
-# nothing, and after 800,000 steps less than nothing.
+# So what do arrival times buy? Fewer bits for the same music. Compare the first two lines:
+# 85.9 bit/s<!-- fact: AMT_BITS_SMALL_INTERARRIVAL --> with waits, 80.4 bit/s<!-- fact: AMT_BITS_SMALL_AR --> with
+# times.
+#
+# And what does it cost that a model *can* take controls? Compare lines two and three, both asked without controls: 80.4
+# bit/s<!-- fact: AMT_BITS_SMALL_AR --> against 80.7 bit/s<!-- fact: AMT_BITS_SMALL -->, next to nothing. After the
+# longer training, in lines four and five, it costs less than nothing: 75.7 bit/s<!-- fact: AMT_BITS_SMALL_800K_AR -->
+# against 75.0 bit/s<!-- fact: AMT_BITS_SMALL_800K -->.
 #
 # **A model of your own.** It only counts. How often does each wait, each duration, each note occur in the first half of
-# our piece? It must guess the second half. (0.01 is added to each count: rare is not impossible.)
+# our piece? It must guess the second half. (For the time it counts waits: if you know when the last event was, the wait
+# tells the time. 0.01 is added to each count, so that nothing is impossible.)
 
 
 # %% tags=["nbval-check-output"]
@@ -876,8 +978,8 @@ print(f"by your function: {bits_per_second(*ppl, own_rate):.0f} bit/s")
 
 # %% [markdown]
 # The same identities, on a model of three tables. But now the note is the hardest of the three: the tables do not know
-# what was just played. (Do not set its figure against the paper's: another piece, and another
-# number of events a second. A model's figures compare only on the same music.)
+# what was just played. (Do not set its figure against the paper's: another piece, and another number of events a
+# second. Figures of models can be compared only on the same music.)
 #
 # How much is that in sound? The codec of lesson 01 needs 7.75 kbit/s<!-- fact: DAC_BIT_RATE -->:
 
@@ -885,13 +987,23 @@ print(f"by your function: {bits_per_second(*ppl, own_rate):.0f} bit/s")
 print(f"codec / Medium model: {facts.DAC_BIT_RATE.value / facts.AMT_BITS_MEDIUM_800K.value:.0f} times as many bits")
 
 # %% [markdown]
-# A second of notes costs a hundredth of a second of sound. But notes are no sound yet.
+# This is not quite fair. The codec's rate counts full ten bits for every code, and the notes are counted at what a
+# trained model pays. Now without a model on either side, every token at the full bits of its range:
+
+# %% tags=["nbval-check-output"]
+plain = rate * math.log2(times * durations * notes)
+print(f"notes without a model: {plain:.0f} bit/s")
+print(f"codec / notes without a model: {facts.DAC_BIT_RATE.value / plain:.0f} times as many bits")
+
+# %% [markdown]
+# That much comes from writing notes instead of sound. The rest of the first figure is what the model knows about music.
+# But notes are no sound yet.
 #
 # ## 10. From notes to sound
 #
 # All that you heard here was played by a synthesiser that comes with the course. It is a *sampler*: it holds short
-# recordings of real instruments in one file, a [soundfont](glossary.md#soundfont), and plays them at the right pitch.
-# The official collection has 128 instruments. To stay small, ours has fewer:
+# recordings of instruments in one file, a [soundfont](glossary.md#soundfont), and plays them at the right pitch. MIDI's
+# standard list (General MIDI) has 128 instruments and drums. To stay small, our soundfont has fewer:
 
 # %% tags=["nbval-check-output"]
 from course_utils.synth.play import shipped_font
@@ -902,7 +1014,8 @@ print(f"{len(voices)} instruments and a drum kit:", ", ".join(preset.name for pr
 
 # %% [markdown]
 # What about the others? Silence would be a lie: you would hear a piece without its harp and not know it. So the nearest
-# relative plays, and it is said:
+# relative plays, and a sentence says so. In our piece, with the instruments' numbers counted from 0 (46 is the harp, 72
+# the piccolo):
 
 # %% tags=["nbval-check-output"]
 from course_utils.synth.play import what_is_said
@@ -918,8 +1031,8 @@ loud = {n: abs(play(to_pretty_midi(to_triples([Event(0, 0.2, 60, n)])), 22050, 0
 print("silent:", [number for number, peak in loud.items() if peak < 1e-3])
 
 # %% [markdown]
-# **Is it exact?** A note moved by one tick must begin 441 samples later, no more and no less. First the sample at which
-# the sound sets in:
+# **Is it exact?** A note moved by one tick must begin 441 samples later (a hundredth of 44,100), no more and no less.
+# At which sample does the sound set in? Subtract the first line from the others: its short silence is in all of them.
 
 # %% tags=["nbval-check-output"]
 for tick in (0, 1, 2, 100):
@@ -938,8 +1051,10 @@ for _ in range(5):
 print(f"{20 / min(took):.0f} times as fast as real time")
 
 # %% [markdown]
-# A renderer with all 128 instruments and a better sound is FluidSynth. It is a program of its own, and not everywhere.
-# Ask for it, and you get it, or a sentence that says what is missing:
+# Another choice is FluidSynth, a larger synthesiser. It is a program of its own, and not installed everywhere. More
+# instruments do not come from the synthesiser, but from the soundfont: for all 128 give `play` a complete one,
+# `font="..."`, with either of the two. Ask for FluidSynth, and you get it, or a sentence that says what is missing. (It
+# brings every sound to full level. So do not compare loudness with it.)
 
 # %%
 from course_utils.synth.play import FluidSynthError
@@ -953,9 +1068,10 @@ except FluidSynthError as error:
 # %% [markdown]
 # > **Paper, article, released code.**
 # >
-# > - *How many files has Lakh?* The article prints 176,581<!-- fact: AMT_FILES_ARTICLE -->, the paper 178,561<!--
-# >   fact: AMT_FILES -->: two digits have changed places. Of these, 174,046<!-- fact: AMT_FILES_PARSED --> could be
-# >   read, and 164,747<!-- fact: AMT_SEQUENCES --> sequences were kept.
+# > - *How many files has Lakh?* The article that this course follows prints
+# >   176,581<!-- fact: AMT_FILES_ARTICLE -->, the paper 178,561<!-- fact: AMT_FILES -->: two digits have swapped.
+# >   Of these, 174,046<!-- fact: AMT_FILES_PARSED --> could be read, and 164,747<!-- fact: AMT_SEQUENCES --> sequences
+# >   were kept.
 # > - *Which tick?* The released code rounds when it reads MIDI, and cuts off where its tools are given seconds. Here
 # >   seconds are rounded everywhere; `compat=True` cuts off as released:
 
@@ -965,12 +1081,13 @@ from course_utils.amt import ticks
 print("0.29 s is tick", ticks(0.29), "- as released", ticks(0.29, compat=True), "- because 100 x 0.29 is", 100 * 0.29)
 
 # %% [markdown]
-# > - *After 100 s.* The released code turns an onset beyond 275 s into a control when it converts events back. Ours
-# >   knows a control by its note:
+# > - *After 275 s.* When the released code converts events back, it takes a time token of
+# >   27,513<!-- fact: AMT_CONTROL_OFFSET --> or more for a control's and subtracts that number: the note jumps 275 s
+# >   back. Ours knows a control by its note:
 
 # %% tags=["nbval-check-output"]
 late = to_triples([Event(280, 0.5, 60, 0)])
-print("time token", late[0, 0], ">= 27513, and yet a control:", bool(vocab.is_control(late)[0]))
+print("time token", late[0, 0], ">= 27513; is it a control:", bool(vocab.is_control(late)[0]))
 
 # %% [markdown]
 # ## Listening test
@@ -986,7 +1103,8 @@ clips_player(pair, title="A, B, X", abx=(0, 1), spectrogram=False, packing="mp3"
 # <details><summary>How to read your score</summary>
 #
 # Guessing gives five of ten on average; nine or ten happen by luck about once in a hundred tries. If you cannot tell
-# them apart, the tick is short enough *for this piece and for you*. Then try it with 50 ms: replace `grids[10]`.
+# them apart, the tick is short enough *for this piece and for you*. Then try it with 50 ms: write `grids[50]` for
+# `grids[10]`.
 #
 # </details>
 #
@@ -994,7 +1112,7 @@ clips_player(pair, title="A, B, X", abx=(0, 1), spectrogram=False, packing="mp3"
 #
 # - **Convert** a MIDI file's ticks to seconds, through any number of tempo changes.
 # - **Write** a note as three tokens, read three tokens as a note, and count the vocabulary.
-# - **Say** what events lose, and measure how often it matters.
+# - **Say** what events lose, and measure how much of it a piece had.
 # - **Explain** why arrival times can be merged and reordered, and waits cannot.
 # - **Place** rests, and show what goes wrong without them.
 # - **Check** a table of perplexities, and turn it into bits per second.
@@ -1020,14 +1138,16 @@ clips_player(pair, title="A, B, X", abx=(0, 1), spectrogram=False, packing="mp3"
 #
 # ## Where this comes from
 #
-# - The encoding, REST and the table of results: Anticipatory Music Transformer (arXiv 2306.08620).
+# - Anticipatory Music Transformer (arXiv 2306.08620v2): the point process, section 2; three tokens for a note and the
+#   encoding by waits, section 2.1, equations 1 and 2; REST, section 3.2; the table of results, table 1 in section 4.1;
+#   every token's number, appendix C; bits per second, appendix F.
 # - The reader and the vocabulary: `course_utils/amt/midi.py`, `vocab.py` and `token_lists.py`, checked against the
 #   released code in `tests/conformance`.
 # - The music: Freedoom, `data/midi/freedoom/LICENCE-freedoom.txt`. The synthesiser: `course_utils/synth/render.py`.
 
 # %% [markdown] made="next"
 # **Next:** [06 · Four interleavings](06_four_interleavings.ipynb). After it you can put events and controls in an
-# order that a model can sample from, and prove of any rule whether it looks into the future.
+# order that a model can sample from, and catch a rule that looks into the future.
 
 # %%
 import io

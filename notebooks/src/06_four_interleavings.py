@@ -11,8 +11,8 @@
 # %% [markdown] made="header"
 # # 06 · Four interleavings
 #
-# **After this lesson you can** put events and controls in an order that a model can sample from, and prove of any rule
-# whether it looks into the future.
+# **After this lesson you can** put events and controls in an order that a model can sample from, and catch a rule that
+# looks into the future.
 #
 # 40 minutes to read, 87 with the exercises · builds on: lesson 05
 #
@@ -56,8 +56,8 @@ begin("06")
 warnings.simplefilter("ignore", SubstitutionWarning)
 
 # %% [markdown]
-# **Hear it first.** Twenty seconds of a piece from the free game Freedoom: a sitar sings, a choir, drums and a bass
-# play under it. Switch between the melody alone, the others alone, and all of them.
+# **Hear it first.** Twenty seconds of a piece from the free game Freedoom. A sitar sings, at first alone. Then a choir,
+# drums and a bass come in under it. Switch between the melody alone, the others alone, and all of them.
 
 
 # %%
@@ -150,11 +150,12 @@ which_melody = check("which_melody", which_melody)
 # </details>
 
 # %% [markdown]
-# A wrong pitch rubs, a wrong time stumbles. A band that does not know the melody *beforehand* cannot avoid either.
+# A wrong pitch rubs, a wrong time stumbles. A band that does not know the melody *beforehand* avoids both only by luck.
 #
 # ## 2. Four orders of the same rows
 #
-# We begin with rows that fit on a line: eight events, one a second, and two controls.
+# A row is one event or one control, three tokens. We begin with rows that fit on a line: eight events, one a second,
+# and two controls. Of each we write only the onset.
 
 # %% tags=["nbval-check-output"]
 events, controls = [0, 1, 2, 3, 4, 5, 6, 7], [2.5, 6.2]  # onsets, seconds
@@ -169,7 +170,7 @@ def written(order, events, controls):
 print(*written(range(10), events, controls))
 
 # %% [markdown]
-# An order is a list of places: 0 to 7 are the events, 8 and 9 the controls.
+# An order is a list of places in this line: 0 to 7 are the events, 8 and 9 the controls.
 #
 # **Order 1, autoregressive.** Nothing is given. The melody is made of events like all others, in order of time, and the
 # model has to write it too. So there is no `c` in this line:
@@ -178,8 +179,8 @@ print(*written(range(10), events, controls))
 print(*[f"e{time}" for time in sorted(events + controls)])
 
 # %% [markdown]
-# **Order 2, seq2seq.** All controls first, then all events. The name comes from translation: read a whole sentence,
-# then write a whole sentence.
+# **Order 2, [seq2seq](glossary.md#seq2seq).** All controls first, then all events. The name, *sequence to sequence*,
+# comes from translation: read a whole sentence, then write a whole sentence.
 
 # %% tags=["nbval-check-output"]
 seq2seq = [8, 9, 0, 1, 2, 3, 4, 5, 6, 7]
@@ -237,12 +238,13 @@ by_time = sort_order(events, controls)
 print(*written(by_time, events, controls))
 
 # %% [markdown]
-# Now each control stands next to what it concerns. But the band hears of a note when it sounds, not before. And
+# Now each control stands next to what it concerns. But the band hears of a note only when it sounds, not before. And
 # something worse is wrong with this order. Section 4 finds it.
 #
-# **Order 4, [anticipation](glossary.md#anticipation).** Each control comes a fixed time before it is due. This time is
-# called [delta](glossary.md#delta). Take delta = 2. The control at 2.5 may come from 0.5 on. Which is the first event
-# from then on?
+# **Order 4, [anticipation](glossary.md#anticipation).** Each control comes a fixed time before it sounds. This time is
+# called [delta](glossary.md#delta). Take delta = 2. From 2.5 - 2 = 0.5 on, the control at 2.5 is *due*. The model has
+# no clock but the events that it has written. So the control stands behind the first event from 0.5 on. Which one is
+# that?
 
 # %% tags=["nbval-check-output"]
 delta = 2
@@ -267,16 +269,17 @@ for mode, order in by_hand.items():
 # %% [markdown]
 # ## 3. How far?
 #
-# A control concerns most the event that begins at nearly the same time. How many tokens lie between the two?
+# A control concerns most the event that begins nearest to it in time; of two that are equally near, take the first. How
+# many tokens is it from the one to the other?
 
 # %% [markdown] exercise="control_distances" part="card"
 # #### Exercise: How far from what it concerns?
 #
 # ●●●○○ difficulty 3 of 5 · about 8 minutes
 #
-# A control concerns most the event whose onset is nearest its own. For each control, count how many *tokens* after it
-# this event stands in the order. Where the event stands before the control, the number is negative. Three tokens a
-# row.
+# A control concerns most the event whose onset is nearest its own; of two that are equally near, the first. For each
+# control, count how many *tokens* after it this event stands in the order. Where the event stands before the control,
+# the number is negative. Three tokens a row.
 
 
 # %% tags=["exercise"] exercise="control_distances"
@@ -352,7 +355,7 @@ for future in ([3.2, 4.0], [4.0, 5.0]):
 # %% [markdown]
 # Both lines agree up to `e3.0`. Then one goes on with an event, the other with the control. All that you knew was the
 # same. Could you guess? In the real excerpt, after each row, guess that the band goes on as it did: the next wait is as
-# long as the last one. How often does this tell rightly whether a control comes next?
+# long as the last one. How often is this right about whether a control comes next?
 
 # %% tags=["nbval-check-output"]
 sorted_rows = amt.arrange(band, melody, "sort").tokens
@@ -368,8 +371,10 @@ for n in range(2, len(times) - 1):
 print(f"right after {right} of {asked} rows; who always says 'an event' is right after {events_next}")
 
 # %% [markdown]
-# Each wrong guess is in ink: a sequence that the rule would never make, and that the model has never seen. A
-# moment that can be recognised when it comes, from the past alone, is called a
+# The guess is not even better than always saying 'an event', and who always says that never puts in a control. Each
+# wrong guess is in ink: a sequence that the rule would never make, so none of that kind was in training.
+#
+# A moment that can be recognised when it comes, from the past alone, is called a
 # [stopping time](glossary.md#stopping-time). "The third red traffic light" is one: count, and stop. "The last red
 # light before the motorway" is none: at the light, nobody knows whether another will follow.
 #
@@ -442,10 +447,10 @@ for mode in ("seq2seq", "sort", "anticipation"):
 #
 # ●●●●○ difficulty 4 of 5 · about 15 minutes
 #
-# The real thing, on real rows. A sampler has written some events; the last one that it heard begins at tick `heard` (0
-# at the start). Before each next event, put in every control whose onset is no more than delta seconds after `heard`.
-# Controls that no event follows are left over: return them as the second result. Both lists are in order of time,
-# `onsets(rows)` gives their onsets in ticks, and a second has 100 ticks.
+# The real thing, on real rows. A sampler has written some events; the last one begins at tick `heard` (0 at the
+# start). Before each next event, put in every control that is not in yet and whose onset is no more than delta seconds
+# after `heard`. Controls that no event follows are left over: return them as the second result. Both lists are in
+# order of time, `onsets(rows)` gives their onsets in ticks, and a second has 100 ticks.
 
 
 # %% tags=["exercise"] exercise="anticipate"
@@ -507,7 +512,8 @@ rng = np.random.default_rng(0)
 pairs = [(random_rows(rng, 60, 0), as_controls(random_rows(rng, 20, 104))) for _ in range(200)]
 
 # %% [markdown]
-# **Round trip.** Nothing is lost, nothing invented: taken apart again, the sequence gives both lists back.
+# **Round trip.** Nothing is lost, nothing invented. Taken apart again, the sequence and what is left over give both
+# lists back, each in its own order.
 
 
 # %% tags=["nbval-check-output"]
@@ -521,8 +527,7 @@ def round_trip(events, controls):
 print("round trip holds for", sum(round_trip(*pair) for pair in pairs), "of", len(pairs))
 
 # %% [markdown]
-# **Order.** Events and controls keep their own order. And each control was due when it was put in, and not one event
-# earlier.
+# **In time.** Each control was due when it was put in, and was not due yet one event earlier.
 
 
 # %% tags=["nbval-check-output"]
@@ -530,7 +535,7 @@ def in_time(events, controls, delta=5):
     tokens, _ = anticipate(events, controls, delta)
     heard, heard_before = 0, -np.inf
     for is_control, onset in zip(vocab.is_control(tokens), onsets(tokens), strict=True):
-        if is_control and not heard_before < onset - 100 * delta <= heard and heard_before >= 0:
+        if is_control and not heard_before < onset - 100 * delta <= heard:
             return False
         if not is_control:
             heard, heard_before = onset, heard
@@ -541,7 +546,8 @@ print("in time:", sum(in_time(*pair) for pair in pairs), "of", len(pairs))
 
 # %% [markdown]
 # **The two ends.** With an infinite delta all controls are due at once: that is seq2seq. With delta = 0 a control is
-# due when an event has begun at its own time or later. So of the events before it, just one is not earlier than it.
+# due when an event has begun at its own time or later. So of the events that stand before it, just one does not begin
+# earlier than it does. (A control at tick 0 would need none: it is due at the start.)
 
 
 # %% tags=["nbval-check-output"]
@@ -566,7 +572,7 @@ print("delta 0: events before a control that are not earlier:", *found)
 #
 # Here are all four orders of the excerpt that you have heard. Above is time, below the order of the rows in the
 # sequence. Change the order, and watch the same rows move. Move delta from 1 to 10 s. Then walk through the sequence
-# with the arrow keys: *here the sampler stands: does it know that a control is due?*
+# with the arrow keys. At each row the player asks: *Does the sampler know whether a control is due?*
 
 # %%
 from course_utils.show import interleaving_stepper
@@ -576,15 +582,15 @@ interleaving_stepper(band, melody, "Four orders of one excerpt", source="Freedoo
 # %% [markdown]
 # <details><summary>What to look for</summary>
 #
-# In *seq2seq* all lines of the controls run to the left edge: the farther right in time, the longer the way. In *sort
-# by time* every line is short, and after nearly every row two futures give two answers. In *anticipation* the lines of
-# the controls lean to the left, all by about delta. With a delta of 10 s the controls of the first 10 s stand at the
-# very front, as in seq2seq.
+# In *seq2seq* all lines of the controls run to the left edge: the later the control, the longer its way. In *sort by
+# time* they run beside the lines of the events around them, and after nearly every event two futures give two answers.
+# In *anticipation* they cross those lines to the left, back to about delta before. With a delta of 10 s the controls of
+# the first 10 s stand at the very front, as in seq2seq.
 #
 # </details>
 #
-# The player puts in a REST wherever the band is silent for longer than a second. Section 9 says what for. The cells
-# below do the same:
+# The player puts in a REST wherever the band begins nothing for longer than a second. Section 9 says what for. The
+# cells below do the same:
 
 # %% tags=["nbval-check-output"]
 
@@ -600,7 +606,8 @@ print(len(band), "events,", len(given_band) - len(band), "rests,", len(melody), 
 # %% [markdown]
 # ## 7. How far, measured
 #
-# The library counts the same distance as you did, and skips rests, which concern nobody.
+# The library counts the same distance as you did. Rests concern nobody, so it never takes one for the nearest event,
+# but their tokens count. Median and largest are of the distance without its sign.
 
 # %% tags=["nbval-check-output"]
 for mode in amt.MODES:
@@ -608,9 +615,13 @@ for mode in amt.MODES:
     print(f"{mode:15s} median {far.median:5.1f}, largest {far.max:4d} tokens, before its event: {far.known_before:.0%}")
 
 # %% [markdown]
-# (In the first line the melody's notes are events like all others. It stands there for comparison.) That was one
-# excerpt, with few notes. Take more: twelve songs of the course's own composer, which knows which part is
-# the melody, and a dozen pieces of Freedoom. There we take the highest part for the melody, from 20 s to 40 s.
+# The first line stands there for comparison: the order is that of *sort*, only that the melody's notes are events.
+# Sorting seems to come in time now and then. But it puts a control before its event only where the event begins later
+# than the control. So even then the band hears of the note only when it sounds.
+#
+# That was one excerpt, with few notes. Take more, of each piece 20 s to 40 s: twelve songs of the course's own
+# composer, which knows which part is the melody, and some pieces of Freedoom. There we take the highest part for the
+# melody, if it has a dozen notes.
 
 # %%
 from course_utils.synth.songs import compose_song
@@ -647,7 +658,7 @@ for mode in amt.MODES:
 # %% [markdown]
 # Read the two lines at the bottom together. Sorting keeps controls near. But few of them come before the event
 # that they concern, and the sampler cannot know when to put them in. Anticipation pays for the warning with distance.
-# How much distance is the choice of delta:
+# How much, delta decides:
 
 # %%
 import matplotlib.pyplot as plt
@@ -677,6 +688,9 @@ for d in (0, 1, 2, 5, 10):
     print(f"delta {d:2d} s: median {np.median(middle[d]):5.1f} tokens, before its event {known:.0%}")
 
 # %% [markdown]
+# One second is enough for nearly every control to come before its event. Each further second lets the band
+# know more of what is to come, and each costs more tokens.
+#
 # **Predict** before you read on: where does the curve end, for a very large delta?
 
 # %% tags=["nbval-check-output"]
@@ -689,8 +703,8 @@ print("delta of a billion seconds is seq2seq for", sum(same), "of", len(same), "
 # not behind the last.) The paper takes 5 s<!-- fact: AMT_DELTA -->.
 #
 # **What is nearness good for?** A model of this kind reads 1,024 tokens<!-- fact: AMT_CONTEXT --> at once. What stands
-# farther back does not exist for it. Take the *whole* songs of the composer, about a minute each. Of how many controls
-# has the model forgotten, when it comes to the event that they concern?
+# farther back does not exist for it. Take the *whole* songs of the composer, each longer than a minute. How many
+# controls has the model forgotten when it comes to the event that they concern?
 
 # %% tags=["nbval-check-output"]
 full = [excerpt(events, instrument, start=0, seconds=99) for events, instrument in whole[:12]]
@@ -700,10 +714,13 @@ for mode in ("seq2seq", "sort", "anticipation"):
     print(f"{mode:13s} {(abs(steps) > 1023).mean():4.0%} of {len(steps)} controls are out of reach")
 
 # %% [markdown]
+# So seq2seq tells everything at the beginning, and most of it is forgotten when it is needed. In the other two orders
+# each control is still there.
+#
 # ## 8. The test, on all rules
 #
-# Now the stopping-time test in earnest. The library cuts the band after each event. It lets the music go on as it did,
-# or at once, or later, and compares what the rule writes. One count for each cut at which a rule betrays itself:
+# Now the stopping-time test in earnest. The library cuts the band before each event or rest. It lets the music go on as
+# it did, or at once, or later, and compares what the rule writes. Each cut at which a rule betrays itself counts once:
 
 # %% tags=["nbval-check-output"]
 for mode in amt.MODES:
@@ -711,8 +728,9 @@ for mode in amt.MODES:
     print(f"{mode:15s} looks ahead at {len(found):2d} of {len(given_band)} cuts")
 
 # %% [markdown]
-# Only sorting fails. Here is one of its counterexamples. Up to the first row shown, all is the same in both
-# futures:
+# Only sorting fails. (*Autoregressive* is the same order, but there the model writes the melody itself: no row is put
+# in, so nobody has to know when.) Here is one of the counterexamples. Up to the first row shown, all is the same in
+# both futures:
 
 
 # %% tags=["nbval-check-output"]
@@ -755,13 +773,14 @@ print(f"the peeking rule looks ahead at {len(found)} of {len(given_band)} cuts")
 
 # %% [markdown]
 # Note what the test is: an experiment on a rule, with futures that *we* thought of. A count above 0 is a proof, with
-# the counterexample in hand. A count of 0 is none. For anticipation the proof is a sentence: before each event it looks
-# at the last event written and at the controls, and at nothing else.
+# the counterexample in hand. A count of 0 proves nothing. For anticipation the proof is a sentence: before each event
+# it looks at the last event written and at the controls, and at nothing else.
 #
 # ## 9. REST: controls in a silence
 #
-# Time moves only when an event is written. What if the band is silent, and the melody is not? Here are the first 20 s
-# of the same piece: the sitar sings over long chords of the choir.
+# Time moves only when an event is written. What if the melody goes on, and the band begins nothing new? Let us call
+# that a silence, even if a long chord still sounds. Here are the first 20 s of the same piece: the sitar sings over
+# long chords of the choir.
 
 # %% tags=["nbval-check-output"]
 quiet, sung = excerpt(piece, 104, start=0)
@@ -788,9 +807,11 @@ for d in (1, 2, 5):
               f" notice {told_in_time.min():+.2f} to {told_in_time.max():+.2f} s")  # fmt: skip
 
 # %% [markdown]
-# Without rests, controls that fall due in a silence wait for its end, and many come when their time has passed. A
-# [REST](glossary.md#rest) wherever nothing begins for more than 1 s<!-- fact: AMT_REST_SECONDS --> keeps the clock
-# going, and none is too late. (A notice of 0 is the melody's first note, at the very beginning.) What does it cost?
+# Without rests, controls that fall due in a silence wait for its end. Where delta is shorter than the silence, many
+# come when their time has passed. A [REST](glossary.md#rest) wherever nothing begins for more than
+# 1 s<!-- fact: AMT_REST_SECONDS --> keeps the clock going. Then a row stands at most that second after a control falls
+# due. So with a delta of a second or more none is too late. (A notice of 0 with rests is the melody's first note, at
+# the very beginning.) What does it cost?
 
 # %% tags=["nbval-check-output"]
 rests = [(vocab.is_rest(events).sum(), len(events) + len(controls)) for events, controls in excerpts]
@@ -798,6 +819,9 @@ print("rests in the excerpts:", sum(n for n, _ in rests), "of", sum(n for _, n i
 print("in the quiet one:", vocab.is_rest(padded(quiet, sung)).sum(), "of", len(padded(quiet, sung)) + len(sung))
 
 # %% [markdown]
+# Where the band is busy, next to nothing. In the quiet excerpt rests are a good part of the sequence, and there they
+# are needed.
+#
 # ## 10. Read the source
 #
 # > **Paper, article, released code.** How long before its time is a control told?
@@ -805,11 +829,11 @@ print("in the quiet one:", vocab.is_rest(padded(quiet, sung)).sum(), "of", len(p
 # > - *Paper:* delta, 5 s<!-- fact: AMT_DELTA --> in its experiments.
 # > - *Article:* a slider from 1 to 10 s.
 # > - *Released code:* `generate` takes a delta, but interleaves the *prompt* with 5 s whatever you ask for. And it cuts
-# >   off all controls before tick 5, that is 0.05 s. Probably 5 s was meant: the same number, in seconds.
+# >   off all controls before tick 5, that is 0.05 s. Probably 5 s was meant: an older version counts in seconds there.
 # > - *Here:* the delta that you ask for, everywhere, and no control is dropped. `compat=True` does as released.
 #
-# Both can be seen without any model: `prepare` makes what a sampler starts from. First the prompt, the first 5 s of the
-# busier excerpt. How many controls has the model been told when it begins to write?
+# Both can be seen without any model: `prepare` makes what a sampler starts from, the prompt and its controls in one
+# order. First an excerpt from 20 s on, whose first 5 s are the prompt. How many controls are told within the prompt?
 
 # %% tags=["nbval-check-output"]
 from course_utils.amt.generate import Settings, prepare
@@ -824,7 +848,8 @@ for d in (1, 5, 10):
     print(f"delta {d:2d} s: told {counts[0]:2d} of {len(lead)} controls, as released {counts[1]}")
 
 # %% [markdown]
-# With 1 s the model would be told more than you asked for, and more than it is told from there on. With 10 s less. And
+# Ask for 1 s, and the released code tells more in the prompt than you asked for, and more than it tells from there on.
+# Ask for 10 s, and the prompt tells less. (The sampler puts in the missing ones all at once, behind the prompt.) And
 # the controls at the very beginning:
 
 # %% tags=["nbval-check-output"]
@@ -834,7 +859,7 @@ for compat in (False, True):
     print("as released:" if compat else "ours:       ", kept, "of", len(sung), "controls are used")
 
 # %% [markdown]
-# One note, the one that the melody begins with.
+# One note is lost: the one that the melody begins with.
 #
 # ## 11. Which delta for which model?
 #
@@ -886,7 +911,7 @@ choose_delta = check("choose_delta", choose_delta)
 # </details>
 
 # %% [markdown]
-# For each of the excerpts, and models of three sizes:
+# For each of the excerpts, and three models of different reach (0 s means: none fits):
 
 # %% tags=["nbval-check-output"]
 for reach in (64, 256, 1023):
@@ -896,12 +921,12 @@ for reach in (64, 256, 1023):
 
 # %% [markdown]
 # A delta in seconds costs more tokens where many notes are played. So one delta for all music is a compromise. What
-# would you do for a piece of which you know that it is dense?
+# would you do for a piece that you know to be dense?
 #
 # ## Your own piece
 #
-# Put the path of any MIDI file in here. The part that sings is looked for, or name one. With a kernel running, choose
-# which 20 seconds.
+# Put the path of any MIDI file in here. The course looks for the part that sings, or you name one. With a kernel
+# running, choose which 20 seconds.
 
 # %%
 from course_utils.amt.accompany import choose_melody, parts_of
@@ -927,9 +952,9 @@ live(stepper_from, start=(0, 60, 20))
 #
 # - **Put** events and controls in each of four orders, and say what each order gives up.
 # - **Measure** how far a control stands from what it concerns, in tokens.
-# - **Test** whether any rule looks into the future, and show a counterexample.
+# - **Test** any rule for a look into the future, and show the counterexample where there is one.
 # - **Write** `anticipate`, and check it by properties that hold for every piece.
-# - **Explain** what REST is for, and what delta is between 0 and infinity.
+# - **Explain** what REST is for, and what becomes of anticipation as delta goes from 0 to infinity.
 # - **Choose** delta for a model of a given reach.
 #
 # ## To discuss
@@ -947,17 +972,21 @@ live(stepper_from, start=(0, 60, 20))
 # 1. It gives a sequence in sorted order. But the event before the control was drawn without any knowledge of it: the
 #    band still learns of each note when it sounds. And the model's answer to *when is the next event?* is overruled
 #    each time. Let people find the first point on their own.
-# 2. A beat is a musician's unit, but a file must know its beat (lesson 05). Tokens would bound the distance, and the
-#    place would still be a stopping time: count the tokens. Try it: "a control after every third event" passes.
-# 3. Autoregressive, and anticipation or sorting with delta = 0, late by one event. Nothing that needs her future. A
-#    delay of delta for the listeners would do it: that is what a broadcast does.
-# 4. More futures, chosen by someone who wants the rule to fail. A count of 0 never proves it.
+# 2. A beat is a musician's unit, but a file must know its beat (lesson 05). "So many tokens before its event" would
+#    bound the distance, but it is no stopping time: nobody knows how many events come until then. "A control after
+#    every third event" is one, and passes the test, but then a control may stand anywhere. Try both.
+# 3. Anticipation with delta = 0, late by one event. Sorting, drawn as in question 1: here the clock says which comes
+#    first. Autoregressive, if her notes go in as events that the model did not write. Nothing that needs her future.
+#    A delay of delta for the listeners would do it: that is what a broadcast does.
+# 4. More futures, chosen by someone who wants the rule to fail, but a count of 0 never proves it. Better: hand the
+#    rule one event at a time, and the next only when it has decided. Then it cannot look ahead.
 #
 # </details>
 #
 # ## Where this comes from
 #
-# - Interleaving, stopping times, delta, REST: Anticipatory Music Transformer (arXiv 2306.08620).
+# - Interleaving, stopping times, delta: Anticipatory Music Transformer (arXiv 2306.08620v2), section 3, equations 3 and
+#   4. REST: section 3.2.
 # - The orders, the distance and the test: `course_utils/amt/interleave.py`; `anticipate` is checked against the
 #   released code in `tests/conformance`.
 # - The music: Freedoom, `data/midi/freedoom/LICENCE-freedoom.txt`, and the course's composer,

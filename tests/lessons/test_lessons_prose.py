@@ -54,6 +54,9 @@ def test_marked_numbers_of_the_glossary_are_those_of_the_facts():
         ("it takes 7.85 kbit/s<!-- fact: DAC_BIT_RATE -->", "DAC_BIT_RATE is '7.75 kbit/s'"),
         ("it takes 17.75 kbit/s<!-- fact: DAC_BIT_RATE -->", "DAC_BIT_RATE is '7.75 kbit/s'"),
         ("it takes 7.75 kbit/s<!-- fact: DAC_BITRATE -->", "no fact DAC_BITRATE"),
+        ("it takes 7.85 kbit/s<!-- fact:\nDAC_BIT_RATE -->", "DAC_BIT_RATE is '7.75 kbit/s'"),
+        ("> it takes 7.85 kbit/s<!--\n> fact: DAC_BIT_RATE -->", "DAC_BIT_RATE is '7.75 kbit/s'"),
+        ("it takes 7.75 kbit/s<!-- fact: DAC-BIT-RATE -->", "no fact can be read from the mark"),
     ],
 )
 def test_a_wrong_number_is_found(text, said):
