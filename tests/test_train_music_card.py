@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -43,19 +44,22 @@ from course_utils.train.accompaniments import (
     chord_profile,
     disguised,
     excerpt,
+    fulfilled,
     generated_table,
     judge_melody,
     key_signature,
     melody_table,
+    requests,
     strangers,
     wrong_melodies,
 )
 from course_utils.train.anticipation import MusicRecipe
-from course_utils.train.music import Piece, song_piece
+from course_utils.train.music import HELD_OUT_SONGS, Piece, held_out_pieces, song_piece
 from course_utils.train.music_card import (
     as_page,
     full_sequences,
     judge,
+    measured_pieces,
     mixture_story,
     music_figures,
     sequences_story,
@@ -398,14 +402,41 @@ def test_agreement_by_hand() -> None:
 def test_made_accompaniments_are_compared_with_the_original() -> None:
     told: list[str] = []
     excerpts = [excerpt(piece) for piece in (song("a"), song("b", 1), song("c", 2))]
-    table = generated_table(network(), excerpts, told.append, count=2)
-    assert len(told) == table["pieces"] == 2
+    table = generated_table(network(), excerpts, told.append)
+    assert table["pieces"] == 3
+    assert len(told) == len(set(told)) == 3 * len(GIVEN)
     assert table["given"]["original"]["chord"] == pytest.approx(1.0)
     assert table["given"]["original"]["key"] == pytest.approx(1.0)
     assert table["given"]["original"]["notes_per_second"] == pytest.approx(8.0)
     assert set(table["given"]) == {"original", *GIVEN, "chance"}
     gap = table["given"]["original"]["chord"] - table["given"]["right"]["chord"]
     assert table["differences"]["chord"]["original - right"]["mean"] == pytest.approx(gap)
+
+
+def test_the_three_melodies_are_given_to_the_same_beginning_with_the_same_seed() -> None:
+    excerpts = [excerpt(song(str(number), number)) for number in range(3)]
+    asked = requests(excerpts)
+    right, none, wrong = (asked[name] for name in GIVEN)
+    assert len(right) == len(none) == len(wrong) == 3
+    assert [r.seed for r in right] == [r.seed for r in none] == [r.seed for r in wrong]
+    assert len({request.seed for request in right}) == 3
+    for place, e in enumerate(excerpts):
+        assert np.array_equal(right[place].melody, e.melody)
+        assert not len(none[place].melody)
+        assert len(wrong[place].melody) == len(e.melody)
+        assert not np.array_equal(wrong[place].melody, e.melody)
+        for given_to in (right, none, wrong):
+            prompt = given_to[place].prompt
+            assert np.array_equal(prompt, e.accompaniment[: len(prompt)])
+            assert onsets(prompt).max() < 500 <= onsets(e.accompaniment)[len(prompt)]
+
+
+def test_several_processes_make_what_one_makes() -> None:
+    excerpts = [excerpt(song(str(number), number)) for number in range(2)]
+    asked = requests(excerpts)["right"]
+    one, two = (list(fulfilled(network(), asked, processes)) for processes in (1, 2))
+    assert all(len(made) for made in one)
+    assert all(np.array_equal(a, b) for a, b in zip(one, two, strict=True))
 
 
 # --- judgement and page -----------------------------------------------------------------------------------------------
@@ -460,6 +491,17 @@ def test_the_page_says_what_was_measured() -> None:
     assert "chord" not in made["Freedoom"]
     assert f"| Freedoom (2) | right |  | {made['Freedoom']['key']:.1%}" in page
     assert found["floor"] == judge(found)
+
+
+def test_the_cards_songs_are_none_that_a_training_run_watches(tmp_path: Path) -> None:
+    measured = measured_pieces(2, tmp_path)
+    watched = held_out_pieces(cache=tmp_path)
+    names = {piece.name for piece in watched if piece.chords is None}
+    assert {piece.name for piece in measured if piece.chords is None} == names
+    songs = [piece for piece in measured if piece.chords is not None]
+    assert len(songs) == 2
+    assert not {piece.name for piece in songs} & {piece.name for piece in watched}
+    assert all(piece.split == "held out" for piece in measured)
 
 
 def test_sequences_of_a_full_context_are_counted_with_rests_and_separators() -> None:
@@ -519,6 +561,6 @@ def test_a_figure_of_the_shipped_card_is_what_its_weights_give() -> None:
     from course_utils.amt.load import load_amt
 
     stored, net = shipped()["by_piece"], load_amt("course")
-    for piece in (song_piece(0), song_piece(1)):
+    for piece in (song_piece(HELD_OUT_SONGS), song_piece(HELD_OUT_SONGS + 1)):
         bits = event_bits(net, controlled(piece, "none", np.random.default_rng(0)))
         assert stored[piece.name] == pytest.approx(bits.sum() / len(bits), abs=0.01)

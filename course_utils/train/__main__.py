@@ -286,16 +286,24 @@ def token_card(
 
 
 @app.command()
-def amt_card() -> None:
+def amt_card(
+    processes: Annotated[
+        int | None, typer.Option(min=1, help="Accompaniments made at a time (default: one for each core of a CPU).")
+    ] = None,
+) -> None:
     """Measure the shipped Anticipatory Music Transformer on held-out pieces, and write its card."""
+    import os
+
     from course_utils.amt.load import COURSE_MODEL, load_amt
     from course_utils.train.export import enter_in_manifest, training_story
-    from course_utils.train.music import held_out_pieces, training_pieces
-    from course_utils.train.music_card import music_card, write_music_card
+    from course_utils.train.music import training_pieces
+    from course_utils.train.music_card import measured_pieces, music_card, write_music_card
     from course_utils.zoo import weights_path
 
     told = training_story(weights_path(COURSE_MODEL))
-    result = music_card(load_amt("course"), held_out_pieces(), training_pieces(), told, typer.echo)
+    network = load_amt("course")
+    processes = processes or (os.cpu_count() or 1 if network.device.type == "cpu" else 1)
+    result = music_card(network, measured_pieces(), training_pieces(), told, typer.echo, processes)
     write_music_card(result)
     enter_in_manifest()
     typer.echo(json.dumps(result["floor"], indent=1))

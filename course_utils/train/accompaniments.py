@@ -9,12 +9,15 @@ the same instrument, in the octave nearest to it. So only the notes tell them ap
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+import multiprocessing
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import torch
 
 from course_utils.amt import token_lists
 from course_utils.amt.accompany import cut
@@ -44,7 +47,6 @@ Floats = npt.NDArray[np.float64]
 
 SECONDS, PROMPT = 20.0, 5.0  # of an excerpt, and of its accompaniment that is given: as in the paper's listening test
 TOP_P = 0.95
-GENERATED = 40  # pieces, at most
 MAJOR = np.array([1, 0, 1, 0, 1, 1, 0, 1, 0, 1, 0, 1], dtype=float)
 UNKNOWN = Chord("?", ())
 GIVEN = ("right", "none", "wrong")
@@ -240,37 +242,85 @@ def chance_agreement(chords: Sequence[ChordSpan], start: float = PROMPT, end: fl
     return np.array([sum(length * odds for length, odds in spans) / seconds, 7 / 12, 1.0, 0.0])
 
 
+@dataclass(frozen=True, eq=False)
+class Request:
+    """An accompaniment to be made: how it begins and the melody that is given, both events int64 [N, 3]."""
+
+    prompt: Triples
+    melody: Triples
+    seed: int
+
+    def made(self, network: AMT) -> Triples:
+        """The new events from PROMPT to SECONDS, int64 [N, 3]."""
+        controls = as_controls(self.melody)
+        return generate(network, PROMPT, SECONDS, self.prompt, controls, top_p=TOP_P, seed=self.seed).new
+
+
+def requests(excerpts: Sequence[Excerpt]) -> dict[str, list[Request]]:
+    """For each of GIVEN, a request for each excerpt; with the same seeds to all three melodies."""
+    found: dict[str, list[Request]] = {name: [] for name in GIVEN}
+    wrong = wrong_melodies(excerpts)
+    for place, e in enumerate(excerpts):
+        prompt = e.accompaniment[onsets(e.accompaniment) < PROMPT * TIME_RESOLUTION]
+        for name, sung in zip(GIVEN, (e.melody, e.melody[:0], wrong[place]), strict=True):
+            found[name].append(Request(prompt, sung, SEED + place))
+    return found
+
+
+def fulfilled(network: AMT, asked: Sequence[Request], processes: int) -> Iterator[Triples]:
+    """What is made for each request, in their order; in several processes if told, each with one thread."""
+    if processes <= 1:
+        yield from (request.made(network) for request in asked)
+        return
+    context = multiprocessing.get_context("spawn")  # a forked process may hang in torch
+    pool = ProcessPoolExecutor(processes, context, _start_worker, (network,))
+    try:
+        yield from pool.map(_made_by_worker, asked)
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+_worker: list[AMT] = []  # the network of this process
+
+
+def _start_worker(network: AMT) -> None:
+    torch.set_num_threads(1)
+    _worker.append(network)
+
+
+def _made_by_worker(request: Request) -> Triples:
+    return request.made(_worker[-1])
+
+
 def generated_table(
-    network: AMT, excerpts: Sequence[Excerpt], progress: Callable[[str], None], count: int = GENERATED
+    network: AMT, excerpts: Sequence[Excerpt], progress: Callable[[str], None], processes: int = 1
 ) -> dict[str, Any]:
     """How accompaniments made to the right, no and a wrong melody agree with the chords, where known, and the key.
 
     Each goes on from the first PROMPT seconds of the piece's own accompaniment; "original" is how that really goes on,
     "chance" notes of any pitch.
     """
-    wrong = wrong_melodies(excerpts)
-    rows: dict[str, list[Floats]] = {name: [] for name in ("original", *GIVEN, "chance")}
-    notes: dict[str, int] = dict.fromkeys(("original", *GIVEN), 0)
-    for place, e in enumerate(excerpts[:count]):
-        progress(f"accompanying {e.name}")
-        begins = onsets(e.accompaniment) / TIME_RESOLUTION
-        made = {"original": e.accompaniment[begins >= PROMPT]}
-        for name, sung in zip(GIVEN, (e.melody, e.melody[:0], wrong[place]), strict=True):
-            prompt, controls = e.accompaniment[begins < PROMPT], as_controls(sung)
-            made[name] = generate(network, PROMPT, SECONDS, prompt, controls, top_p=TOP_P, seed=SEED + place).new
-        for name, found in made.items():
-            rows[name].append(agreement(found, e.chords, key=e.key))
-            notes[name] += len(found)
-        rows["chance"].append(chance_agreement(e.chords))
-    stacked = {name: np.maximum(np.stack(found), 1e-9) for name, found in rows.items()}  # silence is no agreement
-    made_seconds = len(stacked["right"]) * (SECONDS - PROMPT)
+    asked = requests(excerpts)
+    done = fulfilled(network, [request for name in GIVEN for request in asked[name]], processes)
+    made = {"original": [e.accompaniment[onsets(e.accompaniment) >= PROMPT * TIME_RESOLUTION] for e in excerpts]}
+    for name in GIVEN:
+        made[name] = []
+        for e in excerpts:
+            progress(f"accompanying {e.name}, melody: {name}")
+            made[name].append(next(done))
+    stacked = {
+        name: np.stack([agreement(notes, e.chords, key=e.key) for notes, e in zip(found, excerpts, strict=True)])
+        for name, found in made.items()
+    }
+    stacked["chance"] = np.stack([chance_agreement(e.chords) for e in excerpts])
+    stacked = {name: np.maximum(rows, 1e-9) for name, rows in stacked.items()}  # silence is no agreement
     measures = MEASURES if all(e.chords for e in excerpts) else ("key",)
     return {
-        "pieces": len(stacked["right"]),
+        "pieces": len(excerpts),
         "settings": {"seconds": SECONDS, "prompt": PROMPT, "top_p": TOP_P, "seed": SEED},
         "given": {
             name: _agreement_figures(found, measures)
-            | ({"notes_per_second": notes[name] / made_seconds} if name in notes else {})
+            | ({"notes_per_second": _notes_per_second(made[name])} if name in made else {})
             for name, found in stacked.items()
         },
         "differences": {
@@ -284,6 +334,10 @@ def generated_table(
             for measure in measures
         },
     }
+
+
+def _notes_per_second(made: Sequence[Triples]) -> float:
+    return float(np.mean([len(notes) for notes in made])) / (SECONDS - PROMPT)
 
 
 def _agreement_figures(rows: Floats, measures: Sequence[str]) -> dict[str, Any]:

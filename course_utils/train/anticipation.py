@@ -63,13 +63,13 @@ class MusicRecipe(Pace):
     music with some of its instruments given.
     """
 
-    steps: int = 8_500
+    steps: int = 16_000
     rate: float = 0.8e-3
     matrix_rate: float = 0.015
-    cooldown: float = 0.4
+    cooldown: float = 0.5
     batch: int = 4
     rows: int = 170
-    long_share: float = 0.4
+    long_share: float = 0.65
     long_batch: int = 2
     melody_share: float = 0.8
     doubled: float = 0.1

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import platform
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -18,8 +19,15 @@ from course_utils.amt.rules import SLOT_NAMES
 from course_utils.amt.sequences import ROWS
 from course_utils.amt.vocab import DELTA
 from course_utils.files import atomic_write, rounded, sha256_of
-from course_utils.train.accompaniments import GIVEN, MEASURES, excerpt, generated_table, judge_melody, melody_table
-from course_utils.train.music import Piece, story
+from course_utils.train.accompaniments import (
+    GIVEN,
+    MEASURES,
+    excerpt,
+    generated_table,
+    judge_melody,
+    melody_table,
+)
+from course_utils.train.music import CACHE, HELD_OUT_SONGS, Piece, held_out_pieces, story
 from course_utils.train.music_measures import (
     CONTROLS,
     GUESSES,
@@ -29,12 +37,24 @@ from course_utils.train.music_measures import (
 )
 from course_utils.train.token_guesses import SEED
 
+SONGS = 160  # held out: so many that their differences stand out from chance
 COLUMNS = ("event", *SLOT_NAMES)
 KIND_NAMES = {"none": "nothing", "span": f"spans of {DELTA:g} s", "instrument": "instruments", "random": "random notes"}
 
 
+def measured_pieces(songs: int = SONGS, cache: Path = CACHE) -> list[Piece]:
+    """Held-out pieces for the card: Freedoom's, and `songs` songs other than those a training run's figures are of."""
+    pieces = held_out_pieces(HELD_OUT_SONGS + songs, cache)
+    composed = [piece for piece in pieces if piece.chords is not None]
+    return [piece for piece in pieces if piece.chords is None] + composed[HELD_OUT_SONGS:]
+
+
 def music_figures(
-    network: AMT, held_out: Sequence[Piece], training: Sequence[Piece], progress: Callable[[str], None]
+    network: AMT,
+    held_out: Sequence[Piece],
+    training: Sequence[Piece],
+    progress: Callable[[str], None],
+    processes: int = 1,
 ) -> dict[str, Any]:
     """All that is measured: "controls", "guesses", "by_piece", "melody", "generated" and the judgement, "floor".
 
@@ -56,7 +76,9 @@ def music_figures(
     figures = control_table(network, held_out, guesses)
     progress("bits of accompaniments with the right, no and a wrong melody")
     figures["melody"] = {name: melody_table(network, excerpts) for name, excerpts in groups.items()}
-    figures["generated"] = {name: generated_table(network, excerpts, progress) for name, excerpts in groups.items()}
+    figures["generated"] = {
+        name: generated_table(network, excerpts, progress, processes=processes) for name, excerpts in groups.items()
+    }
     figures["floor"] = judge(figures)
     return figures
 
@@ -77,8 +99,12 @@ def music_card(
     training: Sequence[Piece],
     told: Mapping[str, Any],
     progress: Callable[[str], None] = print,
+    processes: int = 1,
 ) -> dict[str, Any]:
-    """Everything the card says, measured now. told: how the network was trained. Raises ValueError as before."""
+    """Everything the card says, measured now. told: how the network was trained. Raises ValueError as before.
+
+    processes: so many accompaniments are made at a time.
+    """
     path = zoo.weights_path(COURSE_MODEL)
     return {
         "model": COURSE_MODEL,
@@ -91,7 +117,7 @@ def music_card(
         "measured_on": {"torch": torch.__version__, "python": platform.python_version(), "device": str(network.device)},
         "music": story(held_out),
         "seed": SEED,
-        **music_figures(network, held_out, training, progress),
+        **music_figures(network, held_out, training, progress, processes),
     }
 
 
@@ -252,10 +278,11 @@ def _generated_lines(groups: Mapping[str, Any]) -> list[str]:
     lines = [
         "",
         f"Accompaniments made for these pieces: {settings['seconds']:g} s, of which the first {settings['prompt']:g} s "
-        f"are the piece's own; p = {settings['top_p']:g}. Shares of the time in which pitched notes sound on a tone of "
-        "the song's chord, which the melody goes with, and of the key. The original is how the piece really goes on: "
-        "Freedoom's is by people, the songs' by the course's composer, which is a program. Keys of Freedoom's pieces "
-        "are those that fit their notes best; their chords are not known. Chance is notes of any pitch.",
+        f"are the piece's own; p = {settings['top_p']:g}. Shares of the time in which pitched "
+        "notes sound on a tone of the song's chord, which the melody goes with, and of the key. The original is how "
+        "the piece really goes on: Freedoom's is by people, the songs' by the course's composer, which is a program. "
+        "Keys of Freedoom's pieces are those that fit their notes best; their chords are not known. Chance is notes of "
+        "any pitch.",
         "",
         "| music | melody | on chord tones | in key | something sounds | notes/s |",
         "|---|---|---|---|---|---|",

@@ -49,9 +49,9 @@ clip = demo_clip("ladder")
 clips_player([("the recording", clip.samples)], clip.rate, title="Four seconds of music")
 
 # %% [markdown]
-# Press play. These four seconds will go with you through the first lessons.
+# Press play. These four seconds will go with you through the first two lessons.
 #
-# A computer keeps them as a long list of numbers, one for each moment. This list is called
+# A computer keeps them as a long list of numbers, one for each moment. These numbers are called
 # [samples](glossary.md#sample).
 
 # %% tags=["nbval-check-output"]
@@ -69,15 +69,17 @@ codes = codec.encode(clip)
 print("levels x frames:", codes.shape[1], "x", codes.shape[2])
 
 # %% [markdown]
-# Here are the first eight frames. Each column is one frame, and each row is one [level](glossary.md#level).
+# Here are the first eight frames. Each column is one frame, and each row is one [level](glossary.md#level). The whole
+# grid is called 9 x T: nine levels, and T for the number of frames.
 
 # %%
 codes[0, :, :8]
 
 # %% [markdown]
-# Each code is the number of an [entry](glossary.md#entry) in a [codebook](glossary.md#codebook), from 0 to 1023. Such a
-# number takes 10 bit<!-- fact: DAC_BITS_PER_CODE -->. So we know the [bit rate](glossary.md#bit-rate), and how small
-# the sound has become.
+# Each code is the number of an [entry](glossary.md#entry) in a [codebook](glossary.md#codebook), a list that encoder
+# and decoder share. The numbers go from 0 to 1023, so each takes 10 bit<!-- fact: DAC_BITS_PER_CODE -->. Nine of them
+# a frame, at 86.13 frames/s<!-- fact: DAC_FRAME_RATE -->, make the [bit rate](glossary.md#bit-rate). How small has the
+# sound become?
 
 # %% tags=["nbval-check-output"]
 from course_utils import facts
@@ -112,8 +114,8 @@ ladder(clip, f"{codec.name} codec", rungs, codes[0].numpy(), seed=0)
 
 # %% [markdown]
 # Now look at the numbers. [SI-SDR](glossary.md#si-sdr) says how far the sound stands above its error, in decibels (dB):
-# higher is better. The [mel distance](glossary.md#mel-distance) compares how loud each band of pitch is, roughly as an
-# ear does: lower is better.
+# higher is better. The [mel distance](glossary.md#mel-distance) compares how loud each band of frequencies is, roughly
+# as an ear does: lower is better.
 
 # %% tags=["nbval-check-output"]
 for n in (1, 3, 5, 7, 9):
@@ -249,9 +251,9 @@ levels_within = check("levels_within", levels_within)
 # %% [markdown]
 # ## Which model did you hear?
 #
-# Everything above came out of a model that ran on your machine, or on the machine that stored this page. The course
-# brings a small codec of its own, so that nothing needs a network. The official one, [DAC](glossary.md#dac), is many
-# times larger.
+# Every level that you heard came out of a model that ran on your machine, or on the machine that stored this page. The
+# course brings small models of its own, so that no lesson needs the internet. The official codec,
+# [DAC](glossary.md#dac), is many times larger than ours.
 
 # %%
 from course_utils.zoo import MODELS, state
@@ -261,15 +263,15 @@ for model in MODELS.values():
     print(f"{model.name}: {model.title}, {model.size}, {model.licence}, {there}")
 
 # %% [markdown]
-# To switch, write `model="official"` in the cell that calls `set_up`, and run the lesson again. The first time it
-# fetches the file, and that needs a network. The numbers and sounds change. This switches the codec. VampNet, which you
+# To switch the codec, write `model="official"` in the cell that calls `set_up`, and run the lesson again. The first
+# time it fetches the file, and that needs the internet. The numbers and sounds of the levels change. VampNet, which you
 # hear at the end of this page, is the course's own in either case: it knows the course codec's codes only. The model
-# that writes notes has its own switch: `load_amt("music-small-800k")`.
+# that writes notes has its own switch: `load_amt("music-small-800k")` in place of `load_amt("course")`.
 #
 # ## Is everything in place?
 #
-# This looks at the packages, the models, the sound formats and the memory. It prints only what is missing, with the
-# command that mends it.
+# This looks at Python, the packages, the models, the sound formats and the memory. It prints what is not in order, with
+# the command that mends it, and then a count.
 
 # %%
 from course_utils.cli.check import PARTS
@@ -283,7 +285,7 @@ print(len(findings), "things looked at,", sum(finding.status == "ok" for finding
 # %% [markdown]
 # ## The other road: notes
 #
-# Codes keep the sound itself. There is a second way to write music down: not what it sounds like, but what is played.
+# Codes describe the sound itself. There is a second way to write music down: not how it sounds, but what is played.
 # This guitar loop exists in both forms.
 
 # %%
@@ -291,7 +293,7 @@ guitar = demo_clip("guitar")
 clips_player([("guitar", guitar.samples[: 4 * guitar.rate])], guitar.rate, title="A guitar loop", spectrogram=False)
 
 # %% [markdown]
-# As notes, each one has a time, a duration and a pitch. Here are the first four.
+# As notes, it is a list: each note has a time, a duration and a pitch. Here are the first four.
 
 # %% tags=["nbval-check-output"]
 import pretty_midi
@@ -309,9 +311,9 @@ print(len(notes), "notes, or", codec.n_codebooks * codec.frames(len(guitar.sampl
 # Notes are few and easy to edit, but they need an instrument to sound. Codes are many, but they can hold what no note
 # says: a voice, a room, the noise of a string. These are the **two poles** of this course.
 #
-# - **VampNet** covers some of the codes and guesses them all at once. It keeps the surest guesses and guesses the rest
-#   again, 36 passes<!-- fact: VAMPNET_PASSES --> in all. Give it a loop, and it plays a variation: a
-#   [vamp](glossary.md#vamp).
+# - **VampNet** covers some of the codes with a [mask](glossary.md#mask) and guesses them all at once. It keeps some of
+#   the guesses and makes the others anew. Each such round is a [pass](glossary.md#pass), and there are
+#   36 passes<!-- fact: VAMPNET_PASSES --> in all. Give it a loop, and it plays a variation: a [vamp](glossary.md#vamp).
 # - **The Anticipatory Music Transformer** writes notes one after another, and knows of the notes that you fixed up to
 #   5 s<!-- fact: AMT_DELTA --> ahead. Give it a melody, and it writes the accompaniment.
 #
@@ -335,11 +337,11 @@ clips_player(
 print(f"kept: {kept.kept_fraction:.0%} of the codes, {kept.bits_per_second(own.frame_rate):.0f} bit/s")
 
 # %% [markdown]
-# And here is an accompaniment. The melody was given, and so were the band's first three seconds. All that the band
-# plays from there on was written by the model, event by event.
+# And here is an accompaniment. The melody was given, and so were the notes that the band begins in the first three
+# seconds. All its later notes were written by the model, one after another.
 
 # %%
-from course_utils.amt import as_controls, to_pretty_midi, token_lists, vocab
+from course_utils.amt import as_controls, token_lists, vocab
 from course_utils.amt.generate import generate as write_events
 from course_utils.amt.load import load_amt
 from course_utils.synth.play import play
@@ -352,7 +354,7 @@ band = ballad.accompaniment[vocab.onsets(ballad.accompaniment) < 300]  # hundred
 written = write_events(load_amt("course"), 3, 8, band, melody, seed=0)
 together = token_lists.combine(written.events, melody)
 alone = token_lists.clip(ballad.melody, 0, 799)
-sounds = [play(to_pretty_midi(part), seconds=8) for part in (alone, together)]
+sounds = [play(part, seconds=8) for part in (alone, together)]
 
 # %%
 clips_player(
@@ -361,7 +363,7 @@ clips_player(
 )  # fmt: skip
 
 # %% tags=["nbval-check-output"]
-print("given:", len(melody), "notes of melody and", len(band), "of the band")
+print("given, of what you hear:", len(alone), "notes of the melody and", len(band), "of the band")
 
 # %% [markdown] made="road-map"
 # ## The whole road, and what you can do after each lesson
@@ -378,7 +380,7 @@ print("given:", len(melody), "notes of melody and", len(band), "of the band")
 # - **05** [Music as events](05_music_as_events.ipynb): turn MIDI into events and back by rules that you wrote, measure
 #   what is lost, and read a table of perplexities
 # - **06** [Four interleavings](06_four_interleavings.ipynb): put events and controls in an order that a model can
-#   sample from, and prove of any rule whether it looks into the future
+#   sample from, and catch a rule that looks into the future
 # - **07** [Anticipatory sampling](07_anticipatory_sampling.ipynb): sample an accompaniment event by event with a step
 #   that you wrote yourself, show what each rule of sampling prevents, and say what 18 wins in 60 prove and what they
 #   do not
@@ -404,11 +406,13 @@ print("given:", len(melody), "notes of melody and", len(band), "of the band")
 # <summary>For whoever leads</summary>
 #
 # 1. Let everybody write down a number before anybody speaks; the spread is the point. Noise around us hides the codec's
-#    noise, and so does not listening closely.
-# 2. Collect guesses, then replace `demo_clip("ladder")` by `demo_clip("guitar")` and run the cells again. The two error
-#    figures need not agree with each other, or with the ears in the room.
+#    noise, and who does not listen closely misses it anyway.
+# 2. Collect guesses, then try it. Import `Clip` from `course_utils`, put
+#    `clip = Clip(demo_clip("guitar").samples[: 4 * 44100])` in the place of the first clip, and run the cells down to
+#    the numbers. Do the same with `"electronic"`. The two figures need not agree with each other, or with the ears in
+#    the room.
 # 3. With notes, the change is one number, but the sound of this guitar is gone: an instrument has to play it anew. With
-#    codes, the sound stays, but no single code is "the note". The last lesson chains both.
+#    codes, the sound stays, but no single code is "the note". Lesson 08 chains both.
 #
 # </details>
 #

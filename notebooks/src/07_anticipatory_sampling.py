@@ -101,8 +101,8 @@ roll(ballad, first, "A melody and its new accompaniment")
 print(f"{len(first.new)} events in {SECONDS - PROMPT} s, {len(first.trace)} tokens drawn")
 
 # %% [markdown]
-# (An event takes three tokens. The last event drawn begins at the end or later, and is dropped. Rests are drawn too,
-# but not counted here.)
+# (An event takes three tokens, and so does a rest; rests are not among the events counted here. The last event drawn
+# begins at the end or later, and is dropped.)
 #
 # Lesson 06 put controls and events into one order that can be sampled. This lesson samples. You will draw one event by
 # hand, write the step that draws it, switch off each rule of the sampler, and measure what the controls are worth.
@@ -113,9 +113,9 @@ print(f"{len(first.new)} events in {SECONDS - PROMPT} s, {len(first.trace)} toke
 #
 # ## 1. What the model has practised
 #
-# A model can only follow a melody if it has seen melodies being followed. So the paper copies each piece 30<!-- fact:
-# AMT_COPIES --> times, and in each copy other notes become controls. The last digit of the copy's number says which
-# kind:
+# To follow a melody, a model must have practised on music in which one is given. So the paper copies each piece
+# 30<!-- fact: AMT_COPIES --> times. In each copy other notes become controls, in some of them none. There are four
+# kinds of copies; in the code, the last digit of a copy's number says which kind it is:
 
 # %% tags=["nbval-check-output"]
 from collections import Counter
@@ -128,7 +128,7 @@ print({kind: f"{count / len(augment.KINDS):.0%}" for kind, count in Counter(augm
 # %% [markdown]
 # The paper's shares, in the same order: 10 %<!-- fact: AMT_SHARE_NONE -->, 10 %<!-- fact: AMT_SHARE_SPAN -->,
 # 40 %<!-- fact: AMT_SHARE_RANDOM --> and 40 %<!-- fact: AMT_SHARE_INSTRUMENT -->. Here are the four kinds on a whole
-# song of the course's composer. How many of its notes become controls?
+# song of the course's composer. How many of its notes become controls? (The picture shows the first minute.)
 
 # %% tags=["nbval-check-output"]
 song = song_piece(4).triples
@@ -156,7 +156,8 @@ figure(fig, f"Four copies of one song, its notes by time and pitch, controls in 
 # above does. *None* gives nothing: the model must also learn to write alone.
 #
 # Joined and cut, these copies are the training sequences, 1,024 tokens<!-- fact: AMT_CONTEXT --> each. The first token
-# says whether to expect controls, ANTICIPATE, or none, AUTOREGRESS. Count what two songs give, in ten copies each:
+# says whether to expect controls, ANTICIPATE, or none, AUTOREGRESS; where a sequence holds parts of two copies, it
+# speaks of the first. Count what two songs give, in ten copies each:
 
 # %% tags=["nbval-check-output"]
 from course_utils.amt import training_sequences
@@ -169,8 +170,9 @@ print(f"begin with ANTICIPATE: {(training[:, 0] == vocab.ANTICIPATE).mean():.0%}
 print(f"rows that are controls: {vocab.is_control(rows).mean():.0%}, rests: {vocab.is_rest(rows).mean():.1%}")
 
 # %% [markdown]
-# The course's own model practised on these four kinds too. Its recipe, `course_utils/train/anticipation.py`, draws new
-# copies for every step of training, and gives the melody alone more often.
+# Nine copies in ten have controls: hence the share of ANTICIPATE. The course's own model practised on these four kinds
+# too. Its recipe, `course_utils/train/anticipation.py`, draws new copies for every step of training, and gives the
+# melody alone more often. What else it changes stands at the top of that file.
 #
 # ## 2. One event by hand
 #
@@ -190,7 +192,8 @@ print(f"{len(history)} rows so far, {len(waiting)} controls still wait")
 
 # %% [markdown]
 # The network is asked one question: which token comes next? Its answer is one [logit](glossary.md#logit) for each of
-# the 55,028<!-- fact: AMT_VOCABULARY --> tokens. `ask` gives them, or those of a range.
+# the 55,028<!-- fact: AMT_VOCABULARY --> tokens. `ask` gives them, or those of a range. (`Reader` runs the network, and
+# remembers what it has computed: section 10.)
 
 # %%
 from course_utils.amt.window import Reader
@@ -227,15 +230,17 @@ for kind, (low, high) in KINDS.items():
     print(f"{kind:15s} {float(raw[low:high].sum()):7.2%}")
 
 # %% [markdown]
-# Look at the controls. In training, the model had to foretell *all* tokens, controls too. So it gives them a share: the
-# next row could be a note of the melody. But the melody is given, and not for the model to write.
+# Look at two lines. *Earlier times*: the last event of the prompt begins a little before `now`, and nobody has told the
+# network that no more is wanted in between. *Controls*: in training, the model had to foretell *all* tokens, controls
+# too. So it gives them a share: the next row could be a note of the melody. But the melody is given, and not for the
+# model to write.
 #
 # ## 3. The rules
 #
 # A [logit mask](glossary.md#logit-mask) takes away what must not come. What is left is scaled up to a sum of 1. There
 # are five rules: **slots** (time, duration, note in turn), **specials** (no control, no special token), **time** (never
-# back), **gap** (nor more than a second ahead), **instruments** (no more than a MIDI file has room for). The gap is the
-# course's own rule: neither the paper nor the released code has it, and there time may leap as far as it likes.
+# back), **gap** (nor more than a second ahead), **instruments** (no more than a MIDI file has channels for). The gap is
+# the course's own rule: neither the paper nor the released code has it, and there time may leap as far as it likes.
 
 # %% [markdown] exercise="slot_range" part="card"
 # #### Exercise: Which tokens may come?
@@ -372,8 +377,8 @@ draw_from_nucleus = check("draw_from_nucleus", draw_from_nucleus)
 # </details>
 
 # %% [markdown]
-# Draw the event. Three darts from seed 0, and each answer becomes part of the next question. The paper uses p =
-# 0.95<!-- fact: AMT_TOP_P -->, the README of the released code 0.98<!-- fact: AMT_TOP_P_README -->.
+# Draw the event. Three darts from seed 0, and each answer becomes part of the next question. The paper uses
+# p = 0.95<!-- fact: AMT_TOP_P -->, the README of the released code 0.98<!-- fact: AMT_TOP_P_README -->.
 
 # %%
 darts = torch.rand(3, generator=torch.Generator().manual_seed(0)).tolist()
@@ -547,7 +552,8 @@ for rule, masses in forbidden.items():
 # %% [markdown]
 # **Predict** from this table: which rule will be missed most when it is switched off, and which hardly? Then count the
 # events that break a rule, over three seeds with at most fifty events each. The nucleus is wide open (p = 1), so that
-# what is unlikely may come. (The sounds are turned down where very many notes sound at once.)
+# what is unlikely may come. (Controls are no mistake of the model: in training they do stand among the events. The
+# sounds begin half a second before the prompt ends. Loud ones are turned down: do not judge by loudness.)
 
 # %%
 from course_utils.amt.rules import Rules
@@ -563,14 +569,13 @@ for name, runs in tried.items():
     print(f"{name:12s} {len(steps):3d} events drawn, {sum(not s.playable for s in steps)} unplayable, broken: {broken}")
 
 # %%
-from course_utils.amt import to_pretty_midi
 from course_utils.show import clips_player
 from course_utils.synth.play import play
 
 
 def heard(events, begin=3.5, seconds=SECONDS):
     """The end of the prompt and what follows, 4 s of it; softer where so many notes sound that it would hurt."""
-    sound = play(to_pretty_midi(token_lists.clip(events, 0, 100 * seconds - 1)), seconds=seconds)
+    sound = play(token_lists.clip(events, 0, 100 * seconds - 1), seconds=seconds)
     sound = sound[round(begin * 44_100) : round((begin + 4) * 44_100)]
     return sound * min(1.0, 0.1 / max(float(np.sqrt(np.mean(sound**2))), 1e-6))
 
@@ -590,12 +595,15 @@ clips_player(
 print("with all rules on, broken:", [run.broken for run in tried["all rules"]])
 
 # %% [markdown]
+# Was your prediction right? Expect about this many breaks: a rule's line of the first table, its three numbers added
+# up, times the events drawn. There can be more where one leads to the next, for the model goes on from what it wrote.
+#
 # An unplayable event is a hole in the music: the model spent its turn on a note of the melody, or on a token out of
 # place. A step back in time sets the clock back, so that the next controls come late. A leap beyond the end stops the
 # music at once, so that fewer events are drawn.
 #
-# **The fifth rule.** A MIDI file has room for 16 instruments<!-- fact: AMT_MOST_INSTRUMENTS -->, drums among them. To
-# see that rule at work, the notes of the prompt are dealt out to 15 instruments in turn:
+# **The fifth rule.** A MIDI file has channels for 16 instruments<!-- fact: AMT_MOST_INSTRUMENTS -->, drums among them.
+# To see that rule at work, the notes of the prompt are dealt out to 15 instruments in turn:
 
 # %%
 crowded = prompt[token_lists.instrument_of(prompt) < 128].copy()
@@ -610,6 +618,9 @@ clips_player(crowds, title="Fifteen instruments, and more", source="course AMT, 
              packing="mp3", budget=95_000)  # fmt: skip
 
 # %% [markdown]
+# An instrument that is new when the rule is off finds all channels taken. Our MIDI writer opens a second port for it; a
+# player that knows only one port mixes it up with another.
+#
 # ## 7. p, between repetition and chaos
 #
 # A small p keeps only the likeliest tokens, p = 1 keeps all that the rules leave. What does that do to the music? Three
@@ -656,8 +667,9 @@ repeated_share = check("repeated_share", repeated_share)
 
 # %% [markdown]
 # The second: how many notes lie outside the key? The third: the entropy of the tokens that the rules left, before the
-# nucleus was cut out. It says in bits how undecided the model was. Fifty events at each p, without controls, after the
-# same prompt; the first two columns count the prompt too, and repeats are groups of three notes.
+# nucleus was cut out. It says in bits how undecided the model was. The last column is the mean size of the nucleus. At
+# most fifty events at each p, without controls, after the same prompt; the first two columns count the prompt too, and
+# repeats are groups of three notes.
 
 # %%
 from course_utils.train.accompaniments import MAJOR, chord_profile, key_signature
@@ -691,9 +703,10 @@ clips_player(
 )
 
 # %% [markdown]
-# Fifty events are few: read the lines as a tendency. Music repeats, so too little repetition is as wrong as too much.
-# The last line is the beginning of the song's own accompaniment, as many events. With a kernel, try other values, now
-# with the melody:
+# Which sound goes in circles, which loses its way, and does the table agree? Fifty events are few: read the
+# lines as a tendency. Music repeats, so too little repetition is as wrong as too much. The last line is the beginning
+# of the song's own accompaniment, as many events as in the line above it. With a kernel, try other values, now with the
+# melody:
 
 # %%
 from course_utils.show import live
@@ -712,8 +725,8 @@ live(with_p, percent=(30, 100, 95), seed=(0, 9, 1))
 #
 # Do the controls *do* anything? Take three songs that the model has never seen. Each gets three accompaniments: one
 # made with its melody, one made without any, one made with another song's melody (as many notes, on the same
-# instrument, in the same octave and the same stretch of time). Whatever the model was told, you hear the result under
-# the right melody. Each has at most 90 new events. **Predict**: can you tell them apart?
+# instrument, in the nearest octave and the same stretch of time). Whatever the model was told, you hear the result
+# under the right melody. Each has at most 90 new events. **Predict**: can you tell them apart?
 
 # %%
 from course_utils.train.accompaniments import wrong_melodies
@@ -772,8 +785,8 @@ for letter, name in zip("abc", told_of, strict=True):
 
 # %% [markdown]
 # Ears first, then numbers. The composer of these songs is a program, and tells us its chords. So count: for how much of
-# their time do the new notes lie on a tone of the chord, and in the key? The last two lines are the composer's own
-# accompaniment, and notes of any pitch.
+# their time do the new notes, drums apart, lie on a tone of the chord, and in the key? The last two lines give the
+# scale: the composer's own accompaniment, and notes of any pitch.
 
 # %%
 from course_utils.train.accompaniments import agreement, chance_agreement
@@ -789,8 +802,9 @@ for name, (chord, key, seconds, _) in totals.items():
 
 # %% [markdown]
 # Three songs with one seed each are too few to rank the first three lines. A sharper question needs no dice. How many
-# bits does the composer's *own* accompaniment cost, event by event, when the model is told the melody, nothing, or a
-# wrong one? Twelve songs that it has never seen, the same events each time:
+# [bits](glossary.md#surprise) does the composer's *own* accompaniment cost, event by event, when the model is told the
+# melody, nothing, or a wrong one? The better it foresees an event, the fewer. Twelve songs that it has never seen, the
+# same events each time:
 
 # %%
 from course_utils.amt.accompany import cut
@@ -841,13 +855,15 @@ for number, count in token_lists.instruments(events).items():
 # The second voice is the trumpet. With the melody in view its notes could be the cheapest of all: each begins with a
 # note of the melody, and lies below it. Are they?
 #
-# The model's card asks the same of all held-out songs, and gives intervals that hold the true difference 95 times in a
-# hundred. The lines with yes or no are the card's judgement: first of these bits, then of music that the model wrote.
+# The model's card asks the same of many more held-out songs, none of them among these, and gives intervals that hold
+# the true difference 95 times in a hundred. The lines with yes or no are the card's judgement: first of these bits,
+# then of music that the model wrote.
 
 # %%
 import json
 
 card = json.loads((data_folder() / "models" / "amt-course" / "card.json").read_text(encoding="utf-8"))
+print(f"{card['melody']['songs']['pieces']} songs")
 for pair, found in card["melody"]["songs"]["differences"].items():
     print(f"{pair:23s} {found['mean']:+.2f} bits ({found['low']:+.2f} to {found['high']:+.2f})")
 for point, met in card["floor"].items():
@@ -861,20 +877,25 @@ for point, met in card["floor"].items():
 # `wrong, in key - right` the wrong melody is moved into the song's key, so that the key alone cannot give it away. Bits
 # and music are two questions: a melody can make the composer's notes cheaper without making the model's own fit better.
 #
-# What is hard about it? To follow a melody, the network must find, among some hundred tokens, the control that begins
-# at the very time of the event, and make use of its pitch. What the course's model learned from:
+# What is hard about it? To follow a melody, the network must find, among hundreds of tokens, the control that begins
+# at the very time of the event, and make use of its pitch. From how much music could the course's model learn that?
 
 # %%
 print(card["training"]["data"])
 print(card["training"]["hardware"])
 
 # %% [markdown]
-# The one of the listening test in section 12 learned from Lakh, 8,943 h<!-- fact: AMT_HOURS --> of music.
+# The model of the listening test in section 12 learned from the Lakh MIDI files, 8,943 h<!-- fact: AMT_HOURS --> of
+# music.
 #
 # ## 9. Fill a gap, go on, look ahead
 #
-# The same sampler does two more things, without any more training. To **infill**, what comes after the gap is given as
-# controls, all instruments of it. To **continue**, no controls are given at all.
+# The same sampler does two more things, without any more training. To [infill](glossary.md#infill), what comes after
+# the gap is given as controls, all instruments of it. To **continue**, no controls are given at all.
+#
+# The sounds run from 2.5 to 6.5 s of the jig. The gap begins half a second into them and ends half a second before
+# their end; the continuation begins after a second and a half, and is told nothing of what comes later. **Listen** to
+# the end of the gap: does the filling lead into what follows?
 
 # %%
 from course_utils.amt.accompany import continue_piece, infill
@@ -940,12 +961,12 @@ print("readings of the whole context:", with_.readings, "with the cache,", witho
 
 # %% [markdown]
 # Eight events include the first reading of the prompt, which costs both the same. The more events follow, the larger
-# the ratio gets.
+# the ratio gets, until the window is full.
 #
-# **The window slides.** Only 341 events<!-- fact: AMT_CONTEXT_EVENTS --> fit. After that, old ones must go. Times count
-# from the window's first event: drop it, and *every* time and every place in the window changes, and the cache is worth
-# nothing. So the library drops a third of the window at once, and reads anew only then. What does the model lose, right
-# after?
+# **The window slides.** Only 341 events<!-- fact: AMT_CONTEXT_EVENTS --> fit, controls among them. After that, old ones
+# must go. Times count from the window's first event: drop it, and *every* time and every place in the window changes,
+# and the cache is worth nothing. So the library drops a third of the window at once, and reads anew only then. What
+# does the model lose, right after?
 
 # %%
 from course_utils.amt.window import room_in, slide_effect
@@ -963,10 +984,11 @@ for rows, effects in zip(kept, zip(*measured, strict=True), strict=True):
     print(f"{seen}, the real event by {change.mean():+.3f} ± {error:.3f}")
 
 # %% [markdown]
-# The first line is the library's block slide at its worst moment. The next ones drop far more, for comparison. The last
-# column is what counts: plus means that the event that really came costs more bits with less in view. Behind ± stands
-# the standard error over six songs: a change that is not twice as large may be luck. Minus would mean that the longer
-# past was of no use to the model.
+# The first line is the library's block slide at its worst moment. The next ones drop far more, for comparison. *Odds
+# differ by* is the Kullback-Leibler divergence between the odds with the full window and those with less: 0 would be no
+# change. The last column is what counts. Plus means that the event that really came costs more bits with less in view;
+# minus, that the model does better without the older past. Behind ± stands the standard error over six songs: a change
+# that is not twice as large may be luck.
 
 # %% [markdown]
 # ## 11. Read the source
@@ -996,8 +1018,8 @@ for slot, name in enumerate(("time", "duration")):
 
 # %% [markdown]
 # > **The sixteenth instrument.** The released rule counts rests and drums as instruments and stops at 15 of them; and
-# > its MIDI writer lets drums take up one of the 15 channels that are not theirs. Drums and 15 others fit a MIDI file,
-# > but not this code:
+# > its MIDI writer lets drums take up one of the 15 channels that are not theirs. Drums and 15 others fit the channels
+# > of a MIDI file, but not this code:
 
 # %%
 from course_utils.amt import TokensError, to_midi
@@ -1023,9 +1045,14 @@ for cache in (False, True):
 # %% [markdown]
 # ## 12. 18 wins, 31 ties, 11 losses
 #
-# Is an accompaniment as good as a human one? The paper asked listeners. They heard pairs of clips of 20 s<!-- fact:
-# AMT_LISTENING_SECONDS -->, one with the human accompaniment, one with the model's, and preferred one, or neither.
-# The model's won 18<!-- fact: AMT_WINS -->, tied 31<!-- fact: AMT_TIES --> and lost 11<!-- fact: AMT_LOSSES -->.
+# Is an accompaniment as good as a human one? The paper asked listeners. They heard pairs of clips of
+# 20 s<!-- fact: AMT_LISTENING_SECONDS -->, one with the human accompaniment, one with the model's, and preferred one,
+# or neither. (The first five seconds were the human's in both: they are the prompt.) The model's won
+# 18<!-- fact: AMT_WINS -->, tied 31<!-- fact: AMT_TIES --> and lost 11<!-- fact: AMT_LOSSES -->.
+#
+# Two more accompanists took part. The *autoregressive* one has no controls: each note of the melody is put in only when
+# its time has come. The *retrieved* one is, in the released code, what the other instruments play at another place of
+# the same piece.
 #
 # If there were no difference, how often would chance alone give one side a lead of seven or more? That is the question
 # of Wilcoxon's signed-rank test. It ranks differences by size. Here all have one size, so only the signs count.
@@ -1080,7 +1107,8 @@ for name, votes, printed in facts.AMT_HUMAN_TABLE:
 # 0.194<!-- fact: AMT_P_ACCOMPANIMENT --> is *not significant*: chance alone gives such a lead about once in five times.
 # It is tempting to read: as good as human. There are two reasons why the number does not say so.
 #
-# **Ties are dropped.** 31 of 60 judgements do not count. No ties at all, or a thousand, give the same p:
+# **Ties are dropped.** 31<!-- fact: AMT_TIES --> of 60 judgements do not count. No ties at all, or a thousand, give the
+# same p:
 
 # %% tags=["nbval-check-output"]
 for ties in (0, 31, 1000):
@@ -1094,8 +1122,8 @@ leads = [wins - (29 - wins) for wins in range(15, 30) if signed_rank_p(wins, 31,
 print(f"the smallest lead with p < 0.05: {leads[0]} of 60, {(29 + leads[0]) // 2} wins to {(29 - leads[0]) // 2}")
 
 # %% [markdown]
-# And how large a true difference would such a test find four times in five? Draw 60 judgements many times, half of them
-# ties, from listeners who prefer one side more and more:
+# And how large a true difference would such a test find four times in five? Draw 60 judgements many times, about half
+# of them ties, from listeners who prefer one side more and more:
 
 # %% tags=["nbval-check-output"]
 rng = np.random.default_rng(0)
@@ -1115,9 +1143,9 @@ print(f"lead {share:+.0%} of all judgements, 95 % interval {share - 1.96 * error
 
 # %% [markdown]
 # From slightly worse than human to clearly preferred: all of it fits 18/31/11. What the table *does* show: listeners
-# preferred the human accompaniment to the autoregressive and to the retrieved one, and the anticipatory to the
-# autoregressive one. There p leaves no doubt. One more thing to mind: the test takes all judgements as independent of
-# each other, and cannot check that.
+# preferred the human accompaniment to the autoregressive and to the retrieved one, the anticipatory to the
+# autoregressive one, and the human continuation to the model's. There p leaves little doubt. One more thing to mind:
+# the test takes all judgements as independent of each other, and cannot check that.
 #
 # ## 13. Your own melody
 #
@@ -1166,8 +1194,8 @@ melody_controls = check("melody_controls", melody_controls)
 # </details>
 
 # %% [markdown]
-# Put the path of your own file in place of `None`; without one, a piece of Freedoom is taken. The melody is the part
-# that sings most: high, one note at a time, nearly always there.
+# Put the path of your own file in place of `None`. Without one, a piece of Freedoom is taken, one of those that the
+# model practised on. The melody is the part that sings most: high, one note at a time, nearly always there.
 
 # %%
 from course_utils.amt.accompany import choose_melody, joined, parts_of
@@ -1213,7 +1241,7 @@ drawn(np.concatenate([mine, alone.events]), "Your melody, accompanied")
 #
 # 1. From the model's distribution given that the next row is an event. Nothing is lost by that: controls are put in by
 #    the rule of lesson 06, at places that the past decides. The nucleus and the other rules cut away more, and then it
-#    is no longer the model's distribution. Section 2 has the numbers.
+#    is no longer the model's distribution. Sections 2 and 6 have the numbers.
 # 2. 0.95 to the power of three is 0.86. In practice more, because the last token of a nucleus goes beyond p.
 # 3. Section 12's simulation with other numbers: at 65 % preferred, about 85 judgements without ties for four times in
 #    five. Forcing a choice removes ties and adds noise.
@@ -1223,7 +1251,8 @@ drawn(np.concatenate([mine, alone.events]), "Your melody, accompanied")
 #
 # ## Where this comes from
 #
-# - Training mixture, sampling and the human evaluation: Anticipatory Music Transformer (arXiv 2306.08620).
+# - Training mixture and sampling: Anticipatory Music Transformer (arXiv 2306.08620v2), section 3.4, algorithm 1 and
+#   appendix D. The human evaluation: tables 2 and 3.
 # - Nucleus sampling: Holtzman et al. (arXiv 1904.09751), section 3.1.
 # - The sampler: `course_utils/amt/generate.py`, `rules.py`, `sampling.py` and `window.py`, checked against the released
 #   code in `tests/conformance`.
