@@ -21,6 +21,7 @@ from course_utils.amt.vocab import (
     CONTROL_OFFSET,
     DRUMS,
     DUR_OFFSET,
+    MAX_TIME,
     NOTE_OFFSET,
     REST,
     SEPARATOR,
@@ -169,6 +170,28 @@ def test_a_piece_that_ends_is_followed_by_another_after_a_separator() -> None:
     assert (rows[cuts] == SEPARATOR).all()
     after = rows[cuts[0] + 1 :]
     assert after[0, 0] <= 100, "times after a separator count from the piece that follows it"
+
+
+def test_time_begins_later_in_the_share_that_was_asked_for() -> None:
+    def first_rows(later: float, seed: int) -> np.ndarray:
+        recipe = dataclasses.replace(RECIPE, later=later)
+        rows = rows_of(draw_sequence([piece(seconds=90)], np.random.default_rng(seed), recipe, 60, "none"))
+        cuts = np.flatnonzero(is_separator(rows))
+        return rows[: cuts[0]] if len(cuts) else rows
+
+    moves = []
+    for seed in range(40):
+        usual, late = first_rows(0.0, seed), first_rows(1.0, seed)
+        np.testing.assert_array_equal(usual[:, 1:], late[:, 1:])
+        assert len(set((late[:, 0] - usual[:, 0]).tolist())) <= 1, "all rows of a piece move alike"
+        assert not len(usual) or usual[:, 0].min() == 0
+        assert (late[:, 0] < MAX_TIME).all()
+        moves += (late[:1, 0] - usual[:1, 0]).tolist()
+    assert len(moves) >= 15, "the others begin with a piece, at 0"
+    assert min(moves) >= 0
+    assert np.median(moves) < 2_500 < max(moves), "most often not by much"
+    begins = [rows[0, 0] for rows in (first_rows(0.5, seed) for seed in range(80)) if len(rows)]
+    assert 0.2 * len(begins) < sum(found > 0 for found in begins) < 0.8 * len(begins)
 
 
 def test_shares_counted_once_change_nothing_that_is_drawn() -> None:

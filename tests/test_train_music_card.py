@@ -518,13 +518,14 @@ def test_the_mixture_is_told_by_the_recipes_own_numbers() -> None:
     paper = "10% nothing; 10% spans of 5 s; 40% instruments; 40% random notes."
     assert mixture_story({}).endswith(f"in the paper's mixture: {paper}")
     recipe = dataclasses.asdict(
-        MusicRecipe(melody_share=0.7, doubled=0.3, thinned=0.2, exercises=1_234, exercise_share=0.05)
+        MusicRecipe(melody_share=0.7, doubled=0.3, thinned=0.2, exercises=1_234, exercise_share=0.05, later=0.25)
     )
     told = mixture_story(recipe)
     for share in ("70% have the melody", "in 30% of those another", "in 20% of those some", "so have 5%"):
         assert share in told
     assert "the first 1,234 steps" in told
-    del recipe["thinned"], recipe["exercises"], recipe["exercise_share"]
+    assert told.endswith("; in 25% of the sequences time begins later than at 0.")
+    del recipe["thinned"], recipe["exercises"], recipe["exercise_share"], recipe["later"]
     assert mixture_story(recipe) == told[: told.index("; in 20%")] + "."
     assert "of those" not in mixture_story({"melody_share": 0.0, "doubled": 0.5})
     card = shipped()

@@ -40,6 +40,7 @@ from course_utils.amt.vocab import (
     Triples,
     as_controls,
     is_control,
+    is_separator,
 )
 from course_utils.train.music import Piece, augmented
 from course_utils.train.music_start import HEADS, WIDTH, hold_look_up, start_network
@@ -60,7 +61,8 @@ class MusicRecipe(Pace):
     `exercises` steps have nothing but melodies and what follows them note for note (`exercise`); later a share
     `exercise_share` of the sequences has, or what was learned there is forgotten. In the `cooldown` all is music again:
     then the network learns how rarely a band follows its melody so. Where no piece's melody is known, exercises are
-    music with some of its instruments given.
+    music with some of its instruments given. In a share `later` of the sequences time does not begin at 0, so that
+    late times are met as well: few sequences last long.
     """
 
     steps: int = 16_000
@@ -76,6 +78,7 @@ class MusicRecipe(Pace):
     thinned: float = 0.2
     exercises: int = 300
     exercise_share: float = 0.25
+    later: float = 0.0
     whole_positions: int = 128  # of a batch, at which the loss weighs all tokens
     measured: int = 16  # held-out sequences of each kind of controls
     network: AMTConfig = field(default_factory=lambda: AMTConfig(width=WIDTH, layers=6, heads=HEADS))
@@ -196,11 +199,20 @@ def draw_sequence(
                 mode = AUTOREGRESS if plain else ANTICIPATE
         sequence = token_lists.from_zero(np.concatenate(parts)[:rows])
         if token_lists.max_time(sequence) < MAX_TIME:  # 100 s and more cannot be written
+            if recipe.later and chance.random() < recipe.later:
+                sequence = moved(sequence, chance)
             return torch.from_numpy(np.concatenate([[mode], sequence.reshape(-1)]))
     raise ValueError(
         f"{DRAWS} times in a row, {rows} rows of these {len(pieces)} pieces lasted 100 s or more, which cannot be "
         "written: add pieces with more notes a second"
     )
+
+
+def moved(sequence: Triples, chance: np.random.Generator) -> Triples:
+    """A sequence whose first piece begins later, by no more than leaves room for all of it; most often not by much."""
+    separators = np.flatnonzero(is_separator(sequence))
+    first = token_lists.max_time(sequence[: separators[0]] if len(separators) else sequence)
+    return token_lists.translate(sequence, int((MAX_TIME - first) * chance.random() ** 3))
 
 
 class SlotLoss(nn.Module):
@@ -255,10 +267,11 @@ class MusicTraining(Run):
         network = AMT(recipe.network)
         start_network(network)
         chance, held_out_shares = np.random.default_rng(recipe.seed), shares_of(held_out)
+        measured = replace(recipe, later=0.0)
         self.held_out = {
             kind: torch.stack(
                 [
-                    draw_sequence(held_out, chance, recipe, recipe.rows, kind, held_out_shares)
+                    draw_sequence(held_out, chance, measured, recipe.rows, kind, held_out_shares)
                     for _ in range(recipe.measured)
                 ]
             )

@@ -158,6 +158,8 @@ def mixture_story(recipe: Mapping[str, Any]) -> str:
         )
         if recipe.get("exercise_share"):
             changes.append(f"so have {recipe['exercise_share']:.0%} of the sequences later, until the rate falls")
+    if recipe.get("later"):
+        changes.append(f"in {recipe['later']:.0%} of the sequences time begins later than at 0")
     return f"{told}. This recipe changes that: {'; '.join(changes)}." if changes else f"{told}."
 
 

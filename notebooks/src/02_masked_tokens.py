@@ -5,7 +5,8 @@
 #     language: python
 #     name: python3
 #   two_poles:
-#     data: [clips, models, midi/freedoom, soundfont]
+#     data: [clips, midi/freedoom, models/course-codec, models/vampnet-causal, models/vampnet-coarse,
+#       models/vampnet-fine, soundfont]
 # ---
 
 # %% [markdown] made="header"

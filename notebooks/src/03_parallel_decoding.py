@@ -5,7 +5,7 @@
 #     language: python
 #     name: python3
 #   two_poles:
-#     data: [clips, models, recorded]
+#     data: [clips, models/course-codec, models/vampnet-coarse, models/vampnet-fine, recorded]
 # ---
 
 # %% [markdown] made="header"
