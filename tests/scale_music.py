@@ -13,7 +13,17 @@ from course_utils.train.music_start import start_network
 
 TINY = AMTConfig(width=208, layers=3, heads=4)  # Muon teaches the third
 RECIPE = MusicRecipe(
-    steps=4, batch=2, rows=20, long_share=0.5, report_every=2, whole_positions=16, measured=2, network=TINY
+    steps=4,
+    batch=2,
+    rows=20,
+    long_share=0.5,
+    report_every=2,
+    melody_share=0.8,
+    thinned=0.2,
+    later=0.0,
+    whole_positions=16,
+    measured=2,
+    network=TINY,
 )
 MELODY, CHORDS = 73, 0
 

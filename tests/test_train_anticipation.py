@@ -28,7 +28,9 @@ from course_utils.amt.vocab import (
     is_control,
     is_rest,
     is_separator,
+    onsets,
 )
+from course_utils.synth.harmony import Chord
 from course_utils.train import anticipation
 from course_utils.train.anticipation import (
     MusicRecipe,
@@ -39,6 +41,7 @@ from course_utils.train.anticipation import (
     draw_sequence,
     exercise,
     followers,
+    lead_sheet,
     shares_of,
     slot_nats,
     thinned,
@@ -151,6 +154,47 @@ def test_an_exercise_keeps_the_parts_that_follow_the_melody() -> None:
     )
     kept = exercise(dataclasses.replace(music, triples=rows)).triples
     assert set(token_lists.instruments(kept)) == {MELODY, 56}
+
+
+def test_a_lead_sheet_keeps_the_melody_and_what_begins_with_each_chord() -> None:
+    triad = Chord("C", (0, 4, 7))
+    chords = tuple((float(start), start + 2.0, triad) for start in range(0, 40, 2))
+    music = dataclasses.replace(piece(), chords=chords)
+    strummed = music.triples.copy()
+    strummed[token_lists.instrument_of(strummed) == CHORDS, 0] += 12  # the last string of a guitar
+    for triples in (music.triples, strummed):
+        rows = lead_sheet(dataclasses.replace(music, triples=triples)).triples
+        played = token_lists.instrument_of(rows)
+        np.testing.assert_array_equal(rows[played == MELODY], music.triples[::5])
+        assert (played == CHORDS).sum() == 3 * len(chords)
+        assert (onsets(rows[played == CHORDS]) % 200 <= 12).all()
+        assert DRUMS not in played
+    strummed[:, 0] += 13
+    assert set(token_lists.instruments(lead_sheet(dataclasses.replace(music, triples=strummed)).triples)) == {MELODY}
+    for unknown in (piece(), dataclasses.replace(music, melody=None)):
+        with pytest.raises(
+            ValueError, match="scale: nobody has told which part is the melody, or which are the chords"
+        ):
+            lead_sheet(unknown)
+
+
+def test_lead_sheets_are_as_many_as_the_recipe_says_to_the_end(tmp_path: Path) -> None:
+    chords = tuple((float(start), start + 2.0, Chord("C", (0, 4, 7))) for start in range(0, 40, 2))
+    music = dataclasses.replace(piece(), chords=chords)
+
+    def without_drums(share: float) -> int:
+        recipe = dataclasses.replace(RECIPE, exercises=0, lead_sheets=share, thinned=0.0, batch=40, long_share=0.0)
+        run = MusicTraining(tmp_path, [music], [music], recipe)
+        run.step = recipe.steps - 1
+        tokens, _ = run.draw(np.random.default_rng(0))
+        return sum(
+            DRUMS not in token_lists.instruments(rows[~is_separator(rows)] % CONTROL_OFFSET)
+            for rows in map(rows_of, tokens)
+        )
+
+    assert without_drums(0.0) <= 6
+    assert 12 <= without_drums(0.5) <= 30
+    assert without_drums(1.0) == 40
 
 
 def test_a_melody_with_nothing_beside_it_always_has_a_doubling() -> None:

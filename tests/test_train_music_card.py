@@ -40,6 +40,7 @@ from course_utils.train import accompaniments
 from course_utils.train.accompaniments import (
     GIVEN,
     agreement,
+    by_piece,
     chance_agreement,
     chord_profile,
     disguised,
@@ -399,6 +400,11 @@ def test_agreement_by_hand() -> None:
         agreement(music, ())
 
 
+def test_each_piece_counts_alike_and_silence_agrees_with_nothing() -> None:
+    rows = np.array([[1.0, 2.0, 4.0, 3.0], [400.0, 100.0, 400.0, 9.0], [0.0, 0.0, 0.0, 0.0]])
+    np.testing.assert_allclose(by_piece(rows), [[0.25, 0.5, 1, 3], [1, 0.25, 1, 9], [0, 0, 1, 0]])
+
+
 def test_made_accompaniments_are_compared_with_the_original() -> None:
     told: list[str] = []
     excerpts = [excerpt(piece) for piece in (song("a"), song("b", 1), song("c", 2))]
@@ -518,14 +524,24 @@ def test_the_mixture_is_told_by_the_recipes_own_numbers() -> None:
     paper = "10% nothing; 10% spans of 5 s; 40% instruments; 40% random notes."
     assert mixture_story({}).endswith(f"in the paper's mixture: {paper}")
     recipe = dataclasses.asdict(
-        MusicRecipe(melody_share=0.7, doubled=0.3, thinned=0.2, exercises=1_234, exercise_share=0.05, later=0.25)
+        MusicRecipe(
+            melody_share=0.7,
+            doubled=0.3,
+            thinned=0.2,
+            exercises=1_234,
+            exercise_share=0.05,
+            lead_sheets=0.15,
+            later=0.25,
+        )
     )
     told = mixture_story(recipe)
     for share in ("70% have the melody", "in 30% of those another", "in 20% of those some", "so have 5%"):
         assert share in told
     assert "the first 1,234 steps" in told
+    assert "; 15% of the sequences, to the end, are melodies and what begins with each chord; " in told
     assert told.endswith("; in 25% of the sequences time begins later than at 0.")
-    del recipe["thinned"], recipe["exercises"], recipe["exercise_share"], recipe["later"]
+    for field in ("thinned", "exercises", "exercise_share", "lead_sheets", "later"):
+        del recipe[field]
     assert mixture_story(recipe) == told[: told.index("; in 20%")] + "."
     assert "of those" not in mixture_story({"melody_share": 0.0, "doubled": 0.5})
     card = shipped()

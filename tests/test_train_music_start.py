@@ -30,6 +30,7 @@ from course_utils.train.anticipation import MusicTraining, event_bits
 from course_utils.train.music_start import (
     CONTROL,
     CONTROL_HEIGHT,
+    GATHERING,
     HEADS,
     KIND,
     KIND_HEIGHT,
@@ -68,9 +69,9 @@ def test_a_new_network_names_times_near_the_last_one() -> None:
     assert event_bits(network, tokens) < 30, "chance is 37.3 bits"
 
 
-def accompanied() -> tuple[Triples, Triples, torch.Tensor]:
+def accompanied(count: int = 80) -> tuple[Triples, Triples, torch.Tensor]:
     """Music with a melody, its rows with the melody as controls, and the tokens of both with their mode: [1, T]."""
-    music = piece().triples[:80]
+    music = piece().triples[:count]
     sung = token_lists.instrument_of(music) == MELODY
     rows, _ = anticipate(music[~sung], as_controls(music[sung]))
     return music, rows, torch.from_numpy(np.concatenate([[ANTICIPATE], rows.reshape(-1)]))[None]
@@ -90,6 +91,32 @@ def test_a_new_network_finds_the_control_that_begins_with_an_event() -> None:
     duration_tokens = 2 + 3 * np.flatnonzero(played)  # what stands there decides the note
     found = x[0, duration_tokens][:, MET][:, :12].argmax(1).tolist()
     assert np.mean(np.equal(found, wanted)) > 0.9, "by chance a twelfth"
+
+
+@pytest.mark.parametrize("head", GATHERING)
+def test_a_new_network_gathers_the_controls_around_an_event(head: int) -> None:
+    network = started()
+    _, rows, tokens = accompanied(200)
+    later, within, _ = GATHERING[head]
+    with torch.no_grad():
+        x = network.tokens(tokens) + network.positions.weight[: tokens.shape[1]]
+        attention = network.blocks[1].attention
+        asked = attention.qkv(network.blocks[1].norm_attention(network.blocks[0](x, None, None)))
+        query, key, _ = asked[0].view(-1, 3, HEADS, WIDTH // HEADS)[:, :, head].unbind(1)
+        scores = attention.scale * query @ key.T
+    seconds = rows[:, 0] % CONTROL_OFFSET / 100
+    found, on_controls = [], []
+    for place in np.flatnonzero(~is_control(rows)):
+        if not 2 < seconds[place] < seconds.max() - 6:
+            continue
+        at = 3 * place + 2  # the event's duration: what stands there decides the note
+        weights = scores[at, : at + 1].softmax(0)
+        notes = weights[3 : 3 * place + 1 : 3].numpy() * is_control(rows[:place])
+        on_controls.append(notes.sum())
+        found.append((notes * (seconds[:place] - seconds[place])).sum() / notes.sum())
+    assert len(found) > 20
+    assert np.mean(on_controls) > 0.7
+    assert np.mean(found) == pytest.approx(later, abs=within), "all controls that are seen: 0 to 5 s later"
 
 
 def test_fields_are_as_high_as_the_start_counts_on() -> None:
@@ -127,7 +154,8 @@ def test_the_look_up_is_held_and_the_rest_learns(tmp_path: Path) -> None:
     def moved(name: str, *where: slice) -> float:
         return float((after[name][where] - before[name][where]).abs().max())
 
-    asking = slice(WIDTH // HEADS * MEETING, WIDTH // HEADS * (MEETING + 1))  # the query of the head that looks up
+    assert {MEETING, *GATHERING} == {1, 2, 3}
+    asking = slice(WIDTH // HEADS, WIDTH)  # the queries of the heads that look up and gather
     held = {
         "blocks.1.attention.qkv.weight": (asking,),
         "blocks.1.attention.out.weight": (MET,),

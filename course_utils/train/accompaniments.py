@@ -298,7 +298,7 @@ def generated_table(
     """How accompaniments made to the right, no and a wrong melody agree with the chords, where known, and the key.
 
     Each goes on from the first PROMPT seconds of the piece's own accompaniment; "original" is how that really goes on,
-    "chance" notes of any pitch.
+    "chance" notes of any pitch. Each piece counts alike, or one in which notes pile up would outweigh many others.
     """
     asked = requests(excerpts)
     done = fulfilled(network, [request for name in GIVEN for request in asked[name]], processes)
@@ -313,7 +313,7 @@ def generated_table(
         for name, found in made.items()
     }
     stacked["chance"] = np.stack([chance_agreement(e.chords) for e in excerpts])
-    stacked = {name: np.maximum(rows, 1e-9) for name, rows in stacked.items()}  # silence is no agreement
+    stacked = {name: by_piece(rows) for name, rows in stacked.items()}
     measures = MEASURES if all(e.chords for e in excerpts) else ("key",)
     return {
         "pieces": len(excerpts),
@@ -334,6 +334,16 @@ def generated_table(
             for measure in measures
         },
     }
+
+
+def by_piece(rows: Floats) -> Floats:
+    """What `agreement` gives for each piece, [N, 4], as shares of the piece's own sounding time: [N, 4], 1 at third.
+
+    Silence agrees with nothing: 0.
+    """
+    seconds = rows[:, 2:3]
+    shares = rows[:, :2] / np.maximum(seconds, 1e-9)
+    return np.concatenate([shares, np.ones_like(seconds), rows[:, 3:]], axis=1)
 
 
 def _notes_per_second(made: Sequence[Triples]) -> float:

@@ -6,9 +6,9 @@
 Source: arXiv 2306.08620v2 for the sequences, their mixture of controls and the network. The rest is ours, for small
 machines: length, width, rate and steps; each batch draws its own copies of the pieces, in another key and tempo; many
 copies have the melody for their only control, parts that follow it, or a thinner band, and some are nothing but a
-melody and what follows it (`MusicRecipe`); most of the loss weighs a token against those of its own slot only
-(`SlotLoss`); the network starts from what is known beforehand about times, pitches and positions, and keeps some of it
-(`music_start`); Muon teaches the upper layers (Jordan et al. 2024).
+melody and what follows it, or what begins with each chord (`MusicRecipe`); most of the loss weighs a token against
+those of its own slot only (`SlotLoss`); the network starts from what is known beforehand about times, pitches and
+positions, and keeps some of it (`music_start`); Muon teaches the upper layers (Jordan et al. 2024).
 """
 
 from __future__ import annotations
@@ -37,16 +37,20 @@ from course_utils.amt.vocab import (
     MAX_PITCH,
     MAX_TIME,
     NOTE_OFFSET,
+    TIME_RESOLUTION,
     Triples,
     as_controls,
     is_control,
     is_separator,
+    onsets,
 )
 from course_utils.train.music import Piece, augmented
 from course_utils.train.music_start import HEADS, WIDTH, hold_look_up, start_network
 from course_utils.train.run import Pace, Run
 
 MEASURED = ("none", "instrument", "random")  # kinds of controls in the figures of a run
+STROKE = 12  # ticks: what begins with a chord begins within so many; guitars roll theirs
+SMALL_BANDS = 0.75  # share of the lead sheets that are for some of the parts only
 DRAWS = 1000  # so many sequences in a row that last too long, and there will be no other
 
 
@@ -61,24 +65,26 @@ class MusicRecipe(Pace):
     `exercises` steps have nothing but melodies and what follows them note for note (`exercise`); later a share
     `exercise_share` of the sequences has, or what was learned there is forgotten. In the `cooldown` all is music again:
     then the network learns how rarely a band follows its melody so. Where no piece's melody is known, exercises are
-    music with some of its instruments given. In a share `later` of the sequences time does not begin at 0, so that
-    late times are met as well: few sequences last long.
+    music with some of its instruments given. A share `lead_sheets` of the sequences, to the end, are melodies and what
+    begins with each chord (`lead_sheet`), if any are known: there a melody tells most about the harmony. In a share
+    `later` of the sequences time does not begin at 0, so that late times are met as well: few sequences last long.
     """
 
-    steps: int = 16_000
+    steps: int = 24_000
     rate: float = 0.8e-3
     matrix_rate: float = 0.015
-    cooldown: float = 0.5
+    cooldown: float = 0.4
     batch: int = 4
     rows: int = 170
-    long_share: float = 0.65
+    long_share: float = 0.5
     long_batch: int = 2
-    melody_share: float = 0.8
+    melody_share: float = 0.9
     doubled: float = 0.1
-    thinned: float = 0.2
+    thinned: float = 0.35
     exercises: int = 300
     exercise_share: float = 0.25
-    later: float = 0.0
+    lead_sheets: float = 0.3
+    later: float = 0.3
     whole_positions: int = 128  # of a batch, at which the loss weighs all tokens
     measured: int = 16  # held-out sequences of each kind of controls
     network: AMTConfig = field(default_factory=lambda: AMTConfig(width=WIDTH, layers=6, heads=HEADS))
@@ -148,6 +154,21 @@ def exercise(piece: Piece) -> Piece:
         raise ValueError(f"{piece.name}: nobody has told which part is the melody")
     kept = [piece.melody, *followers(piece.triples, piece.melody)]
     return replace(piece, triples=piece.triples[np.isin(token_lists.instrument_of(piece.triples), kept)])
+
+
+def lead_sheet(piece: Piece) -> Piece:
+    """A piece's melody, and of its other pitched parts what they begin to play as a chord begins.
+
+    In a band one event in forty is the first of a chord, which a melody tells something about; the others repeat what
+    is known by then. Here most events are such. Raises ValueError for a piece whose melody or chords are not known.
+    """
+    if piece.melody is None or piece.chords is None:
+        raise ValueError(f"{piece.name}: nobody has told which part is the melody, or which are the chords")
+    begins = np.array([int(start * TIME_RESOLUTION) for start, _, _ in piece.chords])
+    since = onsets(piece.triples) - begins[np.searchsorted(begins, onsets(piece.triples), side="right") - 1]
+    played = token_lists.instrument_of(piece.triples)
+    first = (played != DRUMS) & (since >= 0) & (since <= STROKE)
+    return replace(piece, triples=piece.triples[first | (played == piece.melody)])
 
 
 def followers(events: Triples, melody: int) -> list[int]:
@@ -261,8 +282,10 @@ class MusicTraining(Run):
     ):
         self.music, self.pieces = recipe, pieces
         self.exercises = [exercise(piece) for piece in pieces if piece.melody is not None] or pieces
+        self.sheets = [lead_sheet(piece) for piece in pieces if piece.melody is not None and piece.chords]
         # Counted once: a corpus may have a hundred thousand pieces.
         self.shares, self.exercise_shares = shares_of(self.pieces), shares_of(self.exercises)
+        self.sheet_shares = shares_of(self.sheets)
         torch.manual_seed(recipe.seed)
         network = AMT(recipe.network)
         start_network(network)
@@ -290,12 +313,15 @@ class MusicTraining(Run):
         return tokens, torch.from_numpy(chance.random((size, tokens.shape[1] - 1), dtype=np.float32))
 
     def draw_one(self, chance: np.random.Generator, rows: int) -> Tensor:
-        """An exercise, or music: int64 [1 + 3 * rows]."""
+        """An exercise, a lead sheet, or music: int64 [1 + 3 * rows]."""
         recipe = self.music
         rising = self.step < (1 - recipe.cooldown) * recipe.steps
         if self.step < recipe.exercises or (rising and chance.random() < recipe.exercise_share):
             strict = replace(recipe, melody_share=1.0)
             return draw_sequence(self.exercises, chance, strict, rows, "instrument", self.exercise_shares)
+        if self.sheets and chance.random() < recipe.lead_sheets:
+            alone = replace(recipe, melody_share=1.0, doubled=0.0, thinned=SMALL_BANDS)
+            return draw_sequence(self.sheets, chance, alone, rows, "instrument", self.sheet_shares)
         return draw_sequence(self.pieces, chance, recipe, rows, shares=self.shares)
 
     def matrices(self, network: AMT) -> list[nn.Parameter]:  # type: ignore[override]

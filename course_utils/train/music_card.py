@@ -158,6 +158,10 @@ def mixture_story(recipe: Mapping[str, Any]) -> str:
         )
         if recipe.get("exercise_share"):
             changes.append(f"so have {recipe['exercise_share']:.0%} of the sequences later, until the rate falls")
+    if recipe.get("lead_sheets"):
+        changes.append(
+            f"{recipe['lead_sheets']:.0%} of the sequences, to the end, are melodies and what begins with each chord"
+        )
     if recipe.get("later"):
         changes.append(f"in {recipe['later']:.0%} of the sequences time begins later than at 0")
     return f"{told}. This recipe changes that: {'; '.join(changes)}." if changes else f"{told}."
@@ -281,7 +285,8 @@ def _generated_lines(groups: Mapping[str, Any]) -> list[str]:
         "",
         f"Accompaniments made for these pieces: {settings['seconds']:g} s, of which the first {settings['prompt']:g} s "
         f"are the piece's own; p = {settings['top_p']:g}. Shares of the time in which pitched "
-        "notes sound on a tone of the song's chord, which the melody goes with, and of the key. The original is how "
+        "notes sound on a tone of the song's chord, which the melody goes with, and of the key; each piece counts "
+        "alike, however many notes were made. The original is how "
         "the piece really goes on: Freedoom's is by people, the songs' by the course's composer, which is a program. "
         "Keys of Freedoom's pieces are those that fit their notes best; their chords are not known. Chance is notes of "
         "any pitch.",

@@ -10,6 +10,7 @@ back a fixed way and heads that look for what is alike (Olsson et al. 2022, arXi
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
@@ -27,6 +28,7 @@ from course_utils.amt.vocab import (
     MAX_TIME,
     NOTE_OFFSET,
     REST,
+    TIME_RESOLUTION,
     VOCAB_SIZE,
 )
 
@@ -34,6 +36,9 @@ from course_utils.amt.vocab import (
 # duration, note, kind, and the pitch of a note found at the same time.
 WIDTH, HEADS, WAVES = 208, 4, 24
 CARRYING, MEETING = 2, 1  # the head of the first layer that carries times, that of the second that looks up
+# The heads of the second that gather the controls around, and for each: around how many seconds later than the event,
+# within how many, and the waves of a time (of those carried) that tell such seconds apart.
+GATHERING = {2: (0.9, 0.6, range(11, 15)), 3: (0.3, 0.3, range(9, 15))}
 POSITION, OWN_TIME, TIME, DURATION = slice(0, 20), slice(20, 52), slice(52, 100), slice(100, 122)
 NOTE, KIND, MET = slice(122, 184), slice(184, 192), slice(192, 208)
 PITCH_CLASS, HEIGHT, INSTRUMENT, DRUM = slice(122, 134), slice(134, 142), slice(142, 166), slice(166, 184)
@@ -41,10 +46,19 @@ SOUND = slice(DURATION.start, NOTE.stop)
 CONTROL = KIND.start + 4
 SHARP = (2.0, 1.0, 1.0)  # how much the last norm raises the fields of time, duration and note
 CARRIED = [*range(1, 15), 16, 18]  # of the waves of a time, those in OWN_TIME: 0.05 to 50 s, and two longer ones
-CARRIED_TIME = [TIME.start + row for row in CARRIED] + [TIME.start + WAVES + row for row in CARRIED]
+# Training wears a time's slow waves away, for answers need them little, and who looks for controls nearby needs them
+# much. So times have them once more in MET, where tokens hold nothing else and nothing is learned.
+SLOW, SLOW_HEIGHT = range(8, 16), 0.05
+CARRIED_TIME = [
+    MET.start + half * len(SLOW) + place - SLOW.start if place in SLOW else TIME.start + half * WAVES + wave
+    for half in range(2)
+    for place, wave in enumerate(CARRIED)
+]
+HELD_COLUMNS = [*range(POSITION.start, OWN_TIME.stop), *range(KIND.start, KIND.stop), *range(MET.start, MET.stop)]
 # How high a field stands behind the norms before the first attention, and before the second: about, and tested.
 WAVE_LENGTH, KIND_HEIGHT, CONTROL_HEIGHT = math.sqrt(6.7), 8.0, 6.5
 TIME_LENGTH, MET_KIND_HEIGHT = math.sqrt(130), 3.4
+TIME_PERIODS = torch.logspace(math.log10(3.3), math.log10(30000), WAVES)  # ticks
 CARRIED_PITCH = [*range(PITCH_CLASS.start, PITCH_CLASS.stop), *(HEIGHT.start + row for row in (1, 2, 5, 6))]
 
 
@@ -63,6 +77,8 @@ def start_network(network: AMT) -> None:
       asks for a note that begins with the event about to be written: the control that begins then, or within a quarter
       of a second, else an event. It writes its pitch to a field that answers are hardly scored by: what to do with it
       is left to the layers above.
+    - Its two other heads gather the controls around the event, one from before it to about two seconds after it, one
+      within a second: their pitch classes tell the chord. They write it weakly, where the layers above may read it.
 
     Raises ValueError for a network of other fields (width 208, 4 heads), or of one layer.
     """
@@ -74,6 +90,8 @@ def start_network(network: AMT) -> None:
         )
     table = known_tokens()
     network.tokens.weight.copy_(table + 0.01 * torch.randn_like(table))
+    for first_time in (0, CONTROL_OFFSET):
+        network.tokens.weight[first_time : first_time + MAX_TIME, MET] = SLOW_HEIGHT * slow_waves()
     periods = torch.logspace(math.log10(4.5), math.log10(3000), 10)
     periods[0] = 3.0  # the slots
     network.positions.weight.zero_()
@@ -85,9 +103,14 @@ def start_network(network: AMT) -> None:
     look(first, 1, 2, periods, {duration: time, note: duration}, everything, everything)
     carried = list(range(OWN_TIME.start, OWN_TIME.stop))
     look(first, CARRYING, 0, periods, {time: None}, CARRIED_TIME, carried, controls=True, strength=0.5)
+    values = head_parts(first, CARRYING)[2]
+    slow = [half * len(CARRIED) + place for half in range(2) for place in SLOW]
+    values[slow] *= math.sqrt(1 / WAVES) / SLOW_HEIGHT  # as high as the others
     look(first, 3, 5, periods, {}, everything, everything, strength=0.06)
     match(second, 0, TIME)
     meet(second, MEETING, {note: 150.0, CONTROL: 320.0}, duration)
+    for head, (later, within, told_by) in GATHERING.items():
+        gather(second, head, later, within, told_by)
     for columns in (OWN_TIME, KIND):
         network.blocks[0].feed_forward.out.weight[columns] = 0.0
     writing = slice(MEETING * WIDTH // HEADS, (MEETING + 1) * WIDTH // HEADS)
@@ -105,10 +128,16 @@ def waves(numbers: Tensor, periods: Tensor) -> Tensor:
     return torch.cat([angle.cos(), angle.sin()], dim=1) / math.sqrt(len(periods))
 
 
+def slow_waves() -> Tensor:
+    """The slow ones of the carried waves, of all times: float32 [10000, 16], each from -1 to 1."""
+    angle = 2 * math.pi * torch.arange(MAX_TIME)[:, None] / TIME_PERIODS[CARRIED][SLOW.start : SLOW.stop]
+    return torch.cat([angle.cos(), angle.sin()], dim=1)
+
+
 def known_tokens() -> Tensor:
     """What is known of each token as a vector, float32 [55028, 208]; of length about 1.4, controls 1.6."""
     table = torch.zeros(VOCAB_SIZE, WIDTH)
-    table[:DUR_OFFSET, TIME] = waves(torch.arange(MAX_TIME), torch.logspace(math.log10(3.3), math.log10(30000), WAVES))
+    table[:DUR_OFFSET, TIME] = waves(torch.arange(MAX_TIME), TIME_PERIODS)
     stretched = 10 * torch.log1p(torch.arange(MAX_DUR) / 4)  # durations differ by ratios
     table[DUR_OFFSET:NOTE_OFFSET, DURATION] = waves(stretched, torch.logspace(math.log10(2.5), math.log10(120), 11))
     table[NOTE_OFFSET:REST] = known_notes().flatten(0, 1)
@@ -140,14 +169,19 @@ def known_notes() -> Tensor:
     return notes
 
 
-def empty_head(attention: Attention, head: int) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
-    """A head's query, key and value [52, 208], its query's constant [52] and its output [208, 52], as views; zeroed."""
+def head_parts(attention: Attention, head: int) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+    """A head's query, key and value [52, 208], its query's constant [52] and its output [208, 52], as views."""
     query, key, value = attention.qkv.weight.view(3, attention.heads, -1, WIDTH)[:, head]
     constant = attention.qkv.bias.view(3, attention.heads, -1)[0, head]
-    out = attention.out.weight.view(WIDTH, attention.heads, -1)[:, head]
-    for matrix in (query, key, value, constant, out):
+    return query, key, value, constant, attention.out.weight.view(WIDTH, attention.heads, -1)[:, head]
+
+
+def empty_head(attention: Attention, head: int) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+    """The same, zeroed."""
+    parts = head_parts(attention, head)
+    for matrix in parts:
         matrix.zero_()
-    return query, key, value, constant, out
+    return parts
 
 
 def look(
@@ -218,14 +252,45 @@ def meet(attention: Attention, head: int, wanted: dict[int, float], asking: int)
     out[MET, :found] = 1.5 * torch.eye(found)  # as loud as all the rest: what the layers above add is louder yet
 
 
+def gather(attention: Attention, head: int, later: float, within: float, told_by: Sequence[int]) -> None:
+    """Make a head attend to the controls that begin about `later` seconds after its own row's time, and write their
+    pitch classes and whether there are any.
+
+    within: seconds; a control as much earlier or later has about 0.6 of the weight, one twice as much 0.14, like a
+    bell curve, which the waves `told_by` add up to. Slower ones would tell it as well, but so loudly that a token that
+    the norm makes a tenth louder than others would count as nearer.
+    """
+    query, key, value, constant, out = empty_head(attention, head)
+    half = len(CARRIED)
+    chosen = torch.tensor(told_by)
+    periods = TIME_PERIODS[CARRIED][chosen] / TIME_RESOLUTION
+    # cos x is about 1 - x^2 / 2 near 0: each wave bends the curve as much as any other.
+    nats = (periods / (2 * math.pi * within)) ** 2 / len(chosen)
+    gain = (nats / (attention.scale * TIME_LENGTH**2 / half)).sqrt()
+    turn = 2 * math.pi * later / periods
+    place = torch.arange(len(chosen))
+    cosine, sine = OWN_TIME.start + chosen, OWN_TIME.start + half + chosen
+    key[place, cosine], key[place + len(chosen), sine] = gain, gain
+    query[place, cosine], query[place, sine] = gain * turn.cos(), -gain * turn.sin()
+    query[place + len(chosen), sine], query[place + len(chosen), cosine] = gain * turn.cos(), gain * turn.sin()
+    for row, kind, wanted in ((-2, KIND.start + 2, 10.0), (-1, CONTROL, 10.0)):
+        key[row, kind] = 1.0
+        constant[row] = wanted / (attention.scale * MET_KIND_HEIGHT)
+    read = [*range(PITCH_CLASS.start, PITCH_CLASS.stop), CONTROL]
+    value[range(len(read)), read] = torch.tensor([1.0] * 12 + [0.2])
+    free = [column for column in range(WIDTH) if column not in {*HELD_COLUMNS}]
+    out[free, : len(read)] = 0.4 * torch.linalg.qr(torch.randn(len(free), len(read)))[0]
+
+
 def hold_look_up(network: AMT) -> None:
     """Keep from learning what the look-up of the control that begins with an event rests on.
 
     Few events tell what it is good for, and only to layers above that can use it already: left to itself it is gone
     after some hundred steps, before they can. Held are the first layer (its feed-forward part too: as it grows loud,
-    the times found beside it fade), where the second finds times and kinds, and whom it asks. Nothing else may write to
-    the field of the answer. What the layers above make of it is learned. Only weight decay touches what is held, and
-    makes all of it a little smaller.
+    the times found beside it fade), where the second finds times and kinds, and whom its heads ask: left free, those
+    that gather controls turn to the band's own events, which at first tell more. Nothing else may write to the field of
+    the answer. What the layers above make of it is learned. Only weight decay touches what is held, and makes all of it
+    a little smaller.
     """
     first, second = network.blocks[0], network.blocks[1]
     for parameter in first.parameters():
@@ -240,10 +305,11 @@ def hold_look_up(network: AMT) -> None:
             hold(layer.weight, MET)
             hold(layer.bias, MET)
     size = WIDTH // HEADS
-    for part in range(2):  # query, key
-        begin = part * WIDTH + MEETING * size
-        hold(second.attention.qkv.weight, slice(begin, begin + size))
-        hold(second.attention.qkv.bias, slice(begin, begin + size))
+    for head in (MEETING, *GATHERING):
+        for part in range(2):  # query, key
+            begin = part * WIDTH + head * size
+            hold(second.attention.qkv.weight, slice(begin, begin + size))
+            hold(second.attention.qkv.bias, slice(begin, begin + size))
 
 
 def hold(parameter: nn.Parameter, *where: slice) -> None:
