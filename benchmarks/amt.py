@@ -28,14 +28,14 @@ from course_utils.amt.load import compile_steps
 from course_utils.amt.network import AMT, AMTConfig
 from course_utils.amt.rules import Rules
 from course_utils.amt.vocab import Triples
-from course_utils.amt.window import Reader
+from course_utils.amt.window import Reader, room_in, slide_effect
 from course_utils.linear import Linear
 from course_utils.paths import data_folder
 
 SMALL = AMTConfig(width=768, layers=12, heads=12)  # 128 M parameters
 MEDIUM = AMTConfig(width=1024, layers=24, heads=16)  # 360 M
 HISTORIES = (100, 500, 1000)  # tokens
-PIECE = "midi/freedoom/fd13_freedoom2_D_SHAWN.mid"  # in data/: the one that `course accompany` takes by itself
+PIECE = "midi/freedoom/fd13_freedoom2_D_SHAWN.mid"  # in data/: a band of sixteen instruments
 THEIRS = "a loop without a cache"
 SHARE_LIMIT = 1 / 20  # of their time, at the longest history and with what the sliding window costs
 OVER_BANDWIDTH_AIM = 1 / 0.7
@@ -213,6 +213,21 @@ def course_rows(device: str, dtype: torch.dtype, compiled: bool = False) -> list
     return [
         Row("course: 20 s of music", seconds, "s", COURSE_LIMIT),
         Row(f"course: speed over {len(made.generated.steps)} events", 3 * len(made.generated.steps) / seconds, "t/s"),
+        *slide_rows(network),
+    ]
+
+
+def slide_rows(network: AMT, songs: int = 4) -> list[Row]:
+    """What the block slide costs besides time: bits of an event right after it, in held-out songs."""
+    from course_utils.train.music import song_piece
+
+    room = room_in(network.config.context)
+    kept = room - Settings().window(network.config.context).drop + 1
+    effects = [slide_effect(network, song_piece(seed).triples, [kept])[0] for seed in range(songs)]
+    short, full = (float(np.mean([getattr(e, name) for e in effects])) for name in ("surprise", "surprise_full"))
+    return [
+        Row("course: an event right after a slide", short, "bits", full, "with a full window"),
+        Row("course: its odds differ by", float(np.mean([e.divergence for e in effects])), "bits"),
     ]
 
 

@@ -105,6 +105,21 @@ def test_high_chords_are_no_melody_and_neither_are_a_few_high_notes() -> None:
     assert marks[14].present == pytest.approx(0.1)
 
 
+def test_a_choice_that_is_weak_says_what_speaks_against_it() -> None:
+    line = [(t / 2, 0.4, 67 + t % 3, FLUTE) for t in range(40)]
+    assert choose_melody(parts_of(notes(*line))).doubt == ""
+    chords = [(float(t), 0.9, p, PIANO) for t in range(20) for p in (60, 64, 72)]
+    bells = [(float(t), 1, 100, 14) for t in (3, 9, 15, 18)]
+    chosen = choose_melody(parts_of(notes(*chords, *bells)))
+    assert (chosen.part.instrument, chosen.doubt) == (14, "begins a note in only 20% of the seconds")
+    assert choose_melody(parts_of(notes(*chords))).doubt == "plays only 0% of its notes one at a time"
+    assert choose_melody(parts_of(notes((0, 1, 70, 0)))).doubt == "has only 1 note"
+    assert choose_melody(parts_of(notes((0, 1, 70, 0), (9, 1, 71, 0)))).doubt == (
+        "begins a note in only 20% of the seconds and has only 2 notes"
+    )
+    assert choose_melody(parts_of(notes(*chords)), 0).doubt == "", "what was asked for is not doubted"
+
+
 def test_a_name_that_says_so_counts() -> None:
     parts = parts_of(midi(("strings", 48, [70] * 8), ("Lead vocal", 48, [70] * 8)))
     assert choose_melody(parts).part.name == "Lead vocal"
@@ -253,7 +268,7 @@ def test_what_cannot_be_accompanied(options: dict[str, Any], said: str) -> None:
 
 def test_a_melody_that_is_silent_in_the_excerpt() -> None:
     late = np.concatenate([piece(), notes((50, 1, 90, 10), (51, 1, 90, 10))])
-    with pytest.raises(MelodyError, match=r"\(4 .*\) is silent there: no note begins between 0 and 20 s"):
+    with pytest.raises(MelodyError, match=r"\(4 .*\) is silent there: .* 0 and 20 s .*: choose another start"):
         accompany(model(), late, 4)
     assert accompany(model(), late, max_events=2).melody.part.instrument == FLUTE  # type: ignore[union-attr]
 

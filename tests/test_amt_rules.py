@@ -23,9 +23,10 @@ from course_utils.amt.rules import (
     playable,
     remove,
     size,
+    struck_at,
 )
 
-NONE = Rules(False, False, False, False, False)
+NONE = Rules(False, False, False, False, False, False)
 spans = st.lists(st.tuples(st.integers(0, 50), st.integers(0, 50)).map(lambda p: (min(p), max(p))), max_size=6)
 
 
@@ -70,18 +71,38 @@ def test_drums_and_rests_do_not_use_up_the_limit_but_in_the_released_code() -> N
     assert playable(used, compat=True) == frozenset(used)
 
 
-@pytest.mark.parametrize("name", ["slots", "specials", "time", "gap", "instruments"])
+def test_a_note_that_has_begun_does_not_begin_again_at_its_tick_but_in_the_released_code() -> None:
+    struck = {11_060, 11_064, vocab.REST}
+    found = allowed(NOTE, struck=struck)
+    assert tokens_in(allowed(NOTE)) - tokens_in(found) == struck
+    assert found == ((11_000, 11_060), (11_061, 11_064), (11_065, 27_512))
+    assert allowed(NOTE, struck=struck, compat=True) == allowed(NOTE, compat=True)
+    assert allowed(DURATION, struck=struck) == allowed(DURATION)
+
+
+def test_what_has_begun_at_a_tick_is_found_among_events_and_controls() -> None:
+    rows = np.array([[99, 10_010, 11_060], [100, 10_010, 11_062], [100, 10_001, 11_062], [101, 10_010, 11_063]])
+    controls = vocab.as_controls(np.array([[100, 10_010, 11_071], [200, 10_010, 11_072]]))
+    history = np.concatenate([rows, controls, [[100, 10_000, vocab.REST]]])
+    assert struck_at(history, 100) == {11_062, 11_071, vocab.REST}
+    assert struck_at(history, 150) == frozenset()
+    assert struck_at(history[:0], 0) == frozenset()
+
+
+@pytest.mark.parametrize("name", ["slots", "specials", "time", "gap", "instruments", "once"])
 def test_each_rule_can_be_switched_off_alone(name: str) -> None:
     off = replace(ALL, **{name: False})
-    used = range(MELODIC)
-    strict = [size(allowed(slot, 500, used)) for slot in range(3)]
-    loose = [size(allowed(slot, 500, used, off)) for slot in range(3)]
-    wider = {"slots": (0, 1, 2), "specials": (0, 1, 2), "time": (0,), "gap": (0,), "instruments": (2,)}[name]
+    used, struck = range(MELODIC), {11_060}
+    strict = [size(allowed(slot, 500, used, struck)) for slot in range(3)]
+    loose = [size(allowed(slot, 500, used, struck, off)) for slot in range(3)]
+    wider = {"slots": (0, 1, 2), "specials": (0, 1, 2), "time": (0,), "gap": (0,), "instruments": (2,), "once": (2,)}[
+        name
+    ]
     assert [slot for slot in range(3) if loose[slot] > strict[slot]] == list(wider)
 
 
 def test_without_rules_all_is_allowed() -> None:
-    assert allowed(NOTE, 700, range(40), NONE) == ((0, vocab.VOCAB_SIZE),)
+    assert allowed(NOTE, 700, range(40), {11_060}, NONE) == ((0, vocab.VOCAB_SIZE),)
 
 
 @given(spans, st.integers(0, 50), st.integers(0, 50))
@@ -91,13 +112,30 @@ def test_removing_is_what_sets_do(found: list[tuple[int, int]], low: int, high: 
     assert low >= high or all(a < b for a, b in left)
 
 
-@given(st.integers(0, 2), st.integers(0, 9_999), st.sets(st.integers(0, 128), max_size=20), st.data())
-def test_what_is_allowed_breaks_no_rule(slot: int, floor: int, used: set[int], data: st.DataObject) -> None:
+@given(
+    st.integers(0, 2),
+    st.integers(0, 9_999),
+    st.sets(st.integers(0, 128), max_size=20),
+    st.sets(st.integers(vocab.NOTE_OFFSET, vocab.REST), max_size=8),
+    st.data(),
+)
+def test_what_is_allowed_breaks_no_rule(
+    slot: int, floor: int, used: set[int], struck: set[int], data: st.DataObject
+) -> None:
     sound = [floor, vocab.DUR_OFFSET + 5, vocab.NOTE_OFFSET + 128 * min(used, default=0) + 60]
-    found = allowed(slot, floor, used)
+    struck -= {sound[NOTE]}
+    found = allowed(slot, floor, used, struck)
     low, high = data.draw(st.sampled_from(found))
     sound[slot] = data.draw(st.integers(low, high - 1))
-    assert broken_rules(sound, floor, used) == ()
+    assert broken_rules(sound, floor, used, struck) == ()
+
+
+@given(st.sets(st.integers(vocab.NOTE_OFFSET, vocab.REST), min_size=1, max_size=8))
+def test_what_has_begun_already_is_forbidden_and_named(struck: set[int]) -> None:
+    left = tokens_in(allowed(NOTE, struck=struck))
+    for note in struck:
+        assert note not in left
+        assert broken_rules((500, 10_010, note), 500, (), struck) == ("once",)
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import re
 import warnings
 from pathlib import Path
 from typing import Any
@@ -16,11 +17,13 @@ from course_command import check_refused
 from course_command import course as any_course
 
 from course_utils.amt import read_midi, vocab
-from course_utils.amt.accompany import choose_melody, parts_of
+from course_utils.amt.accompany import choose_melody, joined, parts_of, within
+from course_utils.amt.rules import Rules
 from course_utils.cli import accompany as commands
+from course_utils.cli import sampled
 from course_utils.cli.output import Progress
 from course_utils.paths import data_folder
-from course_utils.train.music import is_held_out_music
+from course_utils.train.music import song_piece
 
 RATE = 44100
 SHORT = ("--duration", 3, "--prompt", 1)
@@ -97,7 +100,7 @@ def test_the_melody_is_kept_and_everything_is_written(answer: dict[str, Any], pi
     assert (answer["ok"], answer["stopped"], answer["span"], answer["delta"]) == (True, "end", [1, 3], 5.0)
     names = [f"piece_{what}{suffix}" for what in ("accompaniment", "melody", "original") for suffix in (".mid", ".wav")]
     written = sorted(path.name for path in Path(answer["html"]).parent.iterdir())
-    assert written == sorted([*names, "piece_accompaniment.html"])
+    assert written == sorted([*names, "piece_accompaniment.html", "piece_sampled.mid"])
     assert excerpt(rows["original"]["midi"], 0, 3) == excerpt(piece, 2, 3)
     sung = excerpt(piece, 2, 3, 73)
     assert excerpt(rows["melody"]["midi"], 0, 3) == sung
@@ -118,6 +121,11 @@ def test_the_figures_are_those_of_the_files(answer: dict[str, Any]) -> None:
             assert len(read_midi(row["midi"])) == row["notes"]
     kept = excerpt(rows["original"]["midi"], 0, 1) | excerpt(rows["melody"]["midi"], 0, 3)
     assert rows["accompaniment"]["notes"] == len(kept) + rows["sampled"]["notes"]
+    assert rows["sampled"]["notes"] > 0
+    new = excerpt(rows["sampled"]["midi"], 0, 3)
+    assert new <= excerpt(rows["accompaniment"]["midi"], 0, 3)
+    assert all(onset >= 100 for onset, _ in new)
+    assert rows["sampled"]["wav"] is None
     assert answer["tokens"] % 3 == 0
     assert answer["tokens"] >= 3 * rows["sampled"]["notes"] + 3, "and the event at the end, which is not taken"
     assert answer["tokens_per_second"] == pytest.approx(answer["tokens"] / answer["seconds"])
@@ -130,7 +138,7 @@ def test_the_page_plays_both_without_a_network(answer: dict[str, Any]) -> None:
     page = Path(answer["html"]).read_text(encoding="utf-8")
     assert page.count("<iframe ") == 2
     assert "Accompaniment, sampled from 1 to 3 s" in page
-    assert "The excerpt as it was" in page
+    assert "The excerpt as events" in page
     assert "Flute (control)" in page
     assert "http" not in page.replace("http://www.w3.org/", "")
 
@@ -150,9 +158,10 @@ def test_a_seed_gives_the_same_files_and_the_table_says_what_the_json_says(
     assert "Melody: 1 Singer (Flute): the highest in 100%" in text
     assert "Parts for --melody: 0 Keys (Acoustic Grand Piano), 1 Singer (Flute), 2 Low (" in text
     assert f"Sampled from 1 to 3 s: {answer['tokens']} tokens in" in text
-    assert f"6 files in {tmp_path}, and the page piece_accompaniment.html" in done.stdout.replace("\n", " ").replace(
-        "  ", " "
-    )
+    assert f"7 files in {tmp_path}, and the page piece_accompaniment.html: piece_original," in text
+    assert "piece_accompaniment as .mid and .wav, piece_sampled as .mid" in text
+    assert "piece.mid, 2 to 5 s, " in text
+    assert "gpt2_tiny model, p 0.95, temperature 1, delta 5 s, seed 0" in text
     assert all(len(line) <= 80 or str(tmp_path) in line for line in done.stdout.splitlines())
 
 
@@ -220,25 +229,50 @@ def test_a_continuation_begins_with_the_prompt(piece: Path, tmp_path: Path) -> N
     assert all(100 <= onset < 300 for onset, _ in new)
 
 
-def test_without_midi_a_shipped_piece_is_taken_and_it_says_so(tmp_path: Path) -> None:
-    done = course("accompany", "--start", 15, *SHORT, "--out", tmp_path)
+@pytest.mark.parametrize("command", ["accompany", "infill", "continue"])
+def test_without_midi_a_shipped_song_is_taken_and_it_says_so(command: str, tmp_path: Path) -> None:
+    short = SHORT if command != "infill" else SHORT[:2]
+    done = course(command, "--start", 15, *short, "--out", tmp_path, "--json")
     assert done.returncode == 0, done.stderr
-    name = Path(commands.DEMO).name
-    assert f"No --midi given: taking a piece of the course, {name} (Freedoom)." in " ".join(done.stderr.split())
-    assert (tmp_path / f"{Path(name).stem}_accompaniment.wav").exists()
-    assert is_held_out_music(name), "the model must not have learned it by heart"
-    done_json = course("accompany", "--start", 15, *SHORT, "--out", tmp_path / "json", "--json")
-    assert "No --midi given" in done_json.stderr
-    told = json.loads(done_json.stdout)
+    assert " ".join(done.stderr.split()) == "No --midi given: taking a song of the course's composer, ballad.mid."
+    assert (tmp_path / "ballad_original.wav").exists()
+    told = json.loads(done.stdout)
     assert told["demo"] is True
     parts = parts_of(data_folder() / commands.DEMO)
     assert [part["number"] for part in told["parts"]] == list(range(len(parts)))
     assert [part["notes"] for part in told["parts"]] == [len(part.events) for part in parts]
-    chosen = choose_melody(parts)
-    assert "its name says so" in chosen.why
-    assert "Program 14 (chromatic percussion) is played by" in " ".join(done.stdout.split()), (
-        "what the synthesiser cannot voice is said"
+
+
+def test_the_shipped_song_is_a_good_first_piece() -> None:
+    song = song_piece(7)
+    parts = parts_of(data_folder() / commands.DEMO)
+    assert sorted(joined(parts).tolist()) == sorted(song.triples.tolist())
+    assert song.split == "held out", "the model must not have learned it by heart"
+    heard = within(parts, 0, commands.SECONDS)
+    chosen = choose_melody(heard)
+    assert (chosen.part.instrument, chosen.doubt) == (song.melody, "")
+    assert 4 <= len(heard) <= 8
+
+
+def test_a_doubtful_melody_is_said_in_one_sentence(tmp_path: Path) -> None:
+    path = midi_file(
+        tmp_path / "thin.mid",
+        ("Keys", 0, [(float(t), 0.9, p) for t in range(12) for p in (60, 64, 67)]),
+        ("Bells", 14, [(float(t), 0.5, 90) for t in (0, 1, 2, 11)]),
     )
+    arguments = ("accompany", "--midi", path, "--duration", 12, "--prompt", 10, "--out", tmp_path / "out")
+    said = "no part sings well here: 1 Bells (Tubular Bells) begins a note in only 33% of the seconds; --melody names"
+    done = course(*arguments, "--json")
+    assert done.returncode == 0, done.stderr
+    assert [line for line in json.loads(done.stdout)["said"] if "sings" in line] == [f"{said} another"]
+    assert "No part sings well here: 1 Bells" in " ".join(course(*arguments).stdout.split())
+    assert "sings well" not in course(*arguments, "--melody", "bells").stdout
+
+
+def test_an_instrument_that_the_synthesiser_lacks_is_said(tmp_path: Path) -> None:
+    path = midi_file(tmp_path / "bells.mid", ("Bells", 14, [(t / 2, 0.5, 72) for t in range(8)]))
+    done = course("continue", "--midi", path, *SHORT, "--out", tmp_path / "out")
+    assert "Program 14 (chromatic percussion) is played by" in " ".join(done.stdout.split())
 
 
 def interrupting(monkeypatch: pytest.MonkeyPatch, after: int) -> None:
@@ -309,7 +343,57 @@ def test_forty_instruments_and_two_hours_are_no_trouble(tmp_path: Path) -> None:
     assert set(rows["sampled"]["instruments"]) <= there, "beyond 16 none is added, except drums"
     assert len({note // 128 for _, note in excerpt(rows["original"]["midi"], 0, 2)}) == 40
     done = course("continue", "--midi", path, *part, "--out", tmp_path / "out")
-    assert " and 34 more" in " ".join(done.stdout.split())
+    text = " ".join(done.stdout.split())
+    assert " and 34 more" in text
+    assert " instruments play; the model has practised on at most 16 at a time." in text
+    assert (
+        "instruments besides drums: the MIDI file uses several ports, which some players ignore, for one holds 15"
+        in text
+    )
+    messages = [message for track in mido.MidiFile(rows["original"]["midi"]).tracks for message in track]
+    assert {message.port for message in messages if message.type == "midi_port"} == {1, 2}, "as it says"
+
+
+@pytest.mark.parametrize(("melodic", "drums", "crowd"), [(15, True, False), (16, False, False), (16, True, True)])
+def test_a_crowd_is_more_than_sixteen(tmp_path: Path, melodic: int, drums: bool, crowd: bool) -> None:
+    tracks = [(f"part {n}", n, [(0.0, 0.5, 60), (1.0, 0.5, 62)]) for n in range(melodic)]
+    tracks += [("Kit", 128, [(0.0, 0.1, 38)])] if drums else []
+    done = course(
+        "infill",
+        "--midi",
+        midi_file(tmp_path / "some.mid", *tracks),
+        *SHORT[:2],
+        "--gap",
+        2.5,
+        3,
+        "--out",
+        tmp_path / "out",
+        "--json",
+    )
+    said = json.loads(done.stdout)["said"]
+    assert any(line.startswith("17 instruments play; ") for line in said) == crowd
+    assert any(line.startswith("16 instruments besides drums: ") for line in said) == (melodic > 15)
+
+
+def test_the_rules_of_the_paper_lack_two_of_the_course(
+    piece: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[Rules] = []
+    real = sampled.continue_piece
+
+    def noting(*arguments: Any, **options: Any) -> Any:
+        seen.append(options["rules"])
+        return real(*arguments, **options)
+
+    monkeypatch.setattr(sampled, "continue_piece", noting)
+    arguments = ("continue", "--midi", piece, *SHORT, "--out", tmp_path)
+    assert json.loads(course(*arguments, "--json").stdout)["rules"] == "course"
+    assert json.loads(course(*arguments, "--rules", "paper", "--json").stdout)["rules"] == "paper"
+    assert seen == [Rules(), Rules(gap=False, once=False)]
+    assert "the paper's rules" in " ".join(course(*arguments, "--rules", "paper", "--html").stdout.split())
+    assert re.search(r"seed 0, the paper(&\S*;|')s rules", (tmp_path / "piece_continuation.html").read_text("utf-8"))
+    for command in ("accompany", "infill", "continue"):
+        assert "--rules" in course(command, "--help").stdout
 
 
 @pytest.mark.parametrize(
@@ -322,11 +406,17 @@ def test_forty_instruments_and_two_hours_are_no_trouble(tmp_path: Path) -> None:
         ("accompany", ["--delta", "-1"], 1, "delta is how many seconds ahead a control is known, from 0"),
         ("infill", ["--delta", "nan"], 1, "delta is how many seconds"),
         ("continue", ["--delta", "1"], 2, "No such option"),
+        ("infill", ["--rules", "none"], 2, "'none' is not one of 'course', 'paper'"),
         ("accompany", ["--seed", "-1"], 2, "'--seed'"),
         ("accompany", ["--seed", str(2**64)], 2, "'--seed'"),
         ("accompany", ["--start", "-1"], 1, "--start is a second of the piece, from 0 on, not -1"),
         ("accompany", ["--start", "1e300"], 1, "--start is a second of the piece"),
-        ("continue", ["--start", "80"], 1, "no note begins between 80 and 83 s (notes begin from 0 to 11.5 s)"),
+        (
+            "continue",
+            ["--start", "80"],
+            1,
+            "no note begins between 80 and 83 s (notes begin from 0 to 11.5 s): choose another start",
+        ),
         ("continue", ["--duration", "0"], 1, "--duration is from 1 to 600 s, not 0"),
         ("continue", ["--duration", "7200"], 1, "--duration is from 1 to 600 s, not 7200"),
         ("accompany", ["--prompt", "3"], 1, "--prompt must be 0 s or more and shorter than the 3 s"),
@@ -378,7 +468,7 @@ def test_a_file_where_the_folder_should_be(piece: Path, tmp_path: Path) -> None:
 def test_what_lies_in_the_folder_survives_a_run_that_fails(piece: Path, tmp_path: Path) -> None:
     assert course("continue", "--midi", piece, *SHORT, "--out", tmp_path).returncode == 0
     before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
-    assert len(before) == 6
+    assert len(before) == 7
     for wrong in (("--p", 2), ("--start", 80), ("--model", "best"), ("--device", "abacus")):
         assert course("continue", "--midi", piece, *SHORT, *wrong, "--out", tmp_path).returncode == 1
         assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before

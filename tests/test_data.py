@@ -22,6 +22,7 @@ import pytest
 import soundfile
 
 from course_utils.synth.soundfont import read_presets
+from course_utils.train.corpus import FIRST_TRAINING_SEED
 
 DATA = Path(__file__).resolve().parent.parent / "data"
 FONT = DATA / "soundfont" / "FluidR3Mono_GM_small.sf3"
@@ -38,7 +39,9 @@ def load_scripts(*names: str) -> list[ModuleType]:
         sys.path.remove(str(DATA / "build"))
 
 
-manifest, packages, freedoom, soundfont_cutter = load_scripts("manifest", "packages", "freedoom", "soundfont")
+manifest, packages, freedoom, soundfont_cutter, songs = load_scripts(
+    "manifest", "packages", "freedoom", "soundfont", "songs"
+)
 
 
 def samples_of(name: str) -> np.ndarray:
@@ -203,6 +206,17 @@ def test_every_piece_loads_and_the_totals_are_as_documented():
     found = f"{len(PIECES)} pieces for {min(instruments)} to {max(instruments)} instruments"
     found += f", {seconds / 3600:.1f} hours, {notes:,} notes"
     assert found in (DATA / "README.md").read_text("utf-8")
+
+
+def test_the_shipped_songs_are_what_the_script_writes_and_are_held_out(tmp_path: Path):
+    songs.build(tmp_path, None)
+    made = {path.name: path.read_bytes() for path in (tmp_path / "midi" / "songs").iterdir()}
+    shipped = {path.name: path.read_bytes() for path in (DATA / "midi" / "songs").iterdir()}
+    assert made == shipped
+    assert max(songs.SONGS.values()) < FIRST_TRAINING_SEED
+    text = (DATA / "README.md").read_text("utf-8")
+    midi = pretty_midi.PrettyMIDI(str(DATA / "midi" / "songs" / "ballad.mid"))
+    assert f"{midi.get_end_time():.0f} s for {len(midi.instruments)} instruments" in text
 
 
 # --- the builder's readers ------------------------------------------------------------------------------------------

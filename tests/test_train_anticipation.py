@@ -46,7 +46,10 @@ from course_utils.train.anticipation import (
     slot_nats,
     thinned,
 )
+from course_utils.train.mistakes import NOTHING
 from course_utils.train.music import Piece
+
+FLAWLESS = dataclasses.replace(RECIPE, astray=0.0, piled=0.0)
 
 
 def rows_of(sequence: Tensor) -> np.ndarray:
@@ -126,11 +129,11 @@ def test_doublings_are_as_many_as_the_recipe_says() -> None:
 
 
 def test_the_first_steps_have_nothing_but_melodies_and_their_doublings(tmp_path: Path) -> None:
-    recipe = dataclasses.replace(RECIPE, exercises=2, exercise_share=1.0, long_share=0.0, cooldown=0.5)
+    recipe = dataclasses.replace(FLAWLESS, exercises=2, exercise_share=1.0, long_share=0.0, cooldown=0.5)
     run = MusicTraining(tmp_path, [piece(), piece(melody=None)], [piece()], recipe)
     instruments = []
     for run.step in range(3):
-        tokens, _ = run.draw(np.random.default_rng(run.step))
+        tokens, *_ = run.draw(np.random.default_rng(20 + run.step))
         rows = np.concatenate([rows_of(sequence) for sequence in tokens])
         events = rows[~is_control(rows) & ~is_separator(rows) & ~is_rest(rows)]
         instruments.append(set(token_lists.instruments(events)))
@@ -183,10 +186,10 @@ def test_lead_sheets_are_as_many_as_the_recipe_says_to_the_end(tmp_path: Path) -
     music = dataclasses.replace(piece(), chords=chords)
 
     def without_drums(share: float) -> int:
-        recipe = dataclasses.replace(RECIPE, exercises=0, lead_sheets=share, thinned=0.0, batch=40, long_share=0.0)
+        recipe = dataclasses.replace(FLAWLESS, exercises=0, lead_sheets=share, thinned=0.0, batch=40, long_share=0.0)
         run = MusicTraining(tmp_path, [music], [music], recipe)
         run.step = recipe.steps - 1
-        tokens, _ = run.draw(np.random.default_rng(0))
+        tokens, *_ = run.draw(np.random.default_rng(0))
         return sum(
             DRUMS not in token_lists.instruments(rows[~is_separator(rows)] % CONTROL_OFFSET)
             for rows in map(rows_of, tokens)
@@ -290,9 +293,42 @@ def test_the_loss_is_the_cross_entropy_within_the_slot_and_over_all() -> None:
         assert [part.mean().item() for part in nats] == pytest.approx(
             [t / n for t, n in zip(total, counts, strict=True)], rel=1e-4
         )
-        every = SlotLoss(network, whole_positions=120)(tokens, torch.rand(2, 60))
+        every = SlotLoss(network, whole_positions=120)(tokens, tokens, torch.rand(2, 60))
         whole = F.cross_entropy(logits.flatten(0, 1), wanted.flatten())
         assert every.item() == pytest.approx(sum(part.mean().item() for part in nats) / 3 + whole.item(), rel=1e-4)
+
+
+def test_the_loss_is_of_what_is_wanted_after_what_is_read_and_not_of_nothing() -> None:
+    network, chance = started(), np.random.default_rng(4)
+    loss = SlotLoss(network, whole_positions=60)
+    wanted = torch.stack([draw_sequence([piece()], chance, RECIPE, 20, "instrument") for _ in range(2)])
+    read = wanted.clone()
+    read[:, 31:34] = wanted[:, 1:4]  # a row that is read as another
+    darts = torch.rand(2, 60)
+    with torch.no_grad():
+        nats = slot_nats(network, network.hidden(read[:, :-1]), wanted)
+        logits = network.logits(network.hidden(read[:, :-1]).flatten(0, 1)).float()
+        chosen = darts.flatten().argsort()[:60]
+        for nothing in (False, True):
+            if nothing:
+                wanted[:, 31:34] = -100
+                nats = slot_nats(network, network.hidden(read[:, :-1]), wanted)
+            whole = F.cross_entropy(logits[chosen], wanted[:, 1:].flatten()[chosen])
+            expected = sum(part.mean().item() for part in nats) / 3 + whole.item()
+            assert loss(wanted, read, darts).item() == pytest.approx(expected, rel=1e-4)
+
+
+def test_the_network_reads_mistakes_as_often_as_the_recipe_says(tmp_path: Path) -> None:
+    def shares(**odds: float) -> tuple[float, float]:
+        recipe = dataclasses.replace(FLAWLESS, **{"batch": 40, "long_share": 0.0} | odds)
+        wanted, read, _ = MusicTraining(tmp_path, [piece()], [piece()], recipe).draw(np.random.default_rng(2))
+        differ = (wanted != read).any(1)
+        return differ.float().mean().item(), (wanted == NOTHING).any(1).float().mean().item()
+
+    assert shares() == (0.0, 0.0)
+    assert shares(piled=1.0) == (1.0, 1.0)
+    astray, piled = shares(astray=0.5)
+    assert (0.1 < astray < 0.6, piled) == (True, 0.0)
 
 
 def test_training_goes_on_where_it_stopped(tmp_path: Path) -> None:

@@ -39,10 +39,12 @@ from course_utils.synth.harmony import SCALES, Chord, scale
 from course_utils.train import accompaniments
 from course_utils.train.accompaniments import (
     GIVEN,
+    MEASURES,
+    TAKES,
     agreement,
-    by_piece,
     chance_agreement,
     chord_profile,
+    compared,
     disguised,
     excerpt,
     fulfilled,
@@ -401,8 +403,18 @@ def test_agreement_by_hand() -> None:
 
 
 def test_each_piece_counts_alike_and_silence_agrees_with_nothing() -> None:
-    rows = np.array([[1.0, 2.0, 4.0, 3.0], [400.0, 100.0, 400.0, 9.0], [0.0, 0.0, 0.0, 0.0]])
-    np.testing.assert_allclose(by_piece(rows), [[0.25, 0.5, 1, 3], [1, 0.25, 1, 9], [0, 0, 1, 0]])
+    rows = np.array([[[1.0, 2.0, 4.0, 3.0]], [[400.0, 100.0, 400.0, 9.0]], [[0.0, 0.0, 0.0, 0.0]]])
+    halves = np.array([[[0.5, 0.5, 1.0, 0.0]] * 2] * 3)
+    heard = {"original": rows, "right": rows, "none": halves, "wrong": halves, "chance": halves}
+    alike, pooled = compared(heard, MEASURES), compared(heard, MEASURES, pooled=True)
+    assert alike["given"]["right"]["chord"] == pytest.approx(1.25 / 3)
+    assert alike["given"]["right"]["key"] == pytest.approx(0.75 / 3)
+    assert pooled["given"]["right"]["chord"] == pytest.approx(401 / 404)
+    assert pooled["given"]["right"]["key"] == pytest.approx(102 / 404)
+    assert alike["differences"]["chord"]["right - none"]["mean"] == pytest.approx(1.25 / 3 - 0.5)
+    assert pooled["differences"]["chord"]["right - none"]["mean"] == pytest.approx(401 / 404 - 0.5)
+    assert alike["given"]["none"]["chord_error"] == pytest.approx(0)
+    assert set(compared(heard, ("key",))["differences"]) == {"key"}
 
 
 def test_made_accompaniments_are_compared_with_the_original() -> None:
@@ -417,16 +429,18 @@ def test_made_accompaniments_are_compared_with_the_original() -> None:
     assert set(table["given"]) == {"original", *GIVEN, "chance"}
     gap = table["given"]["original"]["chord"] - table["given"]["right"]["chord"]
     assert table["differences"]["chord"]["original - right"]["mean"] == pytest.approx(gap)
+    assert table["pooled"]["given"]["original"]["chord"] == pytest.approx(1.0)
+    assert set(table["pooled"]["given"]["right"]) == {"chord", "chord_error", "key", "key_error"}
 
 
 def test_the_three_melodies_are_given_to_the_same_beginning_with_the_same_seed() -> None:
     excerpts = [excerpt(song(str(number), number)) for number in range(3)]
     asked = requests(excerpts)
     right, none, wrong = (asked[name] for name in GIVEN)
-    assert len(right) == len(none) == len(wrong) == 3
+    assert len(right) == len(none) == len(wrong) == 3 * TAKES
     assert [r.seed for r in right] == [r.seed for r in none] == [r.seed for r in wrong]
-    assert len({request.seed for request in right}) == 3
-    for place, e in enumerate(excerpts):
+    assert len({request.seed for request in right}) == 3 * TAKES
+    for place, e in ((place, excerpts[place // TAKES]) for place in range(3 * TAKES)):
         assert np.array_equal(right[place].melody, e.melody)
         assert not len(none[place].melody)
         assert len(wrong[place].melody) == len(e.melody)
@@ -496,6 +510,9 @@ def test_the_page_says_what_was_measured() -> None:
     assert f"| songs (2) | right | {made['songs']['chord']:.1%}" in page
     assert "chord" not in made["Freedoom"]
     assert f"| Freedoom (2) | right |  | {made['Freedoom']['key']:.1%}" in page
+    pooled = found["generated"]["songs"]["pooled"]["differences"]["key"]["right - none"]["mean"]
+    assert "Freedoom, key: original - right" in page[page.index("Pooled, each second") :]
+    assert f"right - none {100 * pooled:.1f} (" in page[page.index("Pooled, each second") :]
     assert found["floor"] == judge(found)
 
 
@@ -532,6 +549,8 @@ def test_the_mixture_is_told_by_the_recipes_own_numbers() -> None:
             exercise_share=0.05,
             lead_sheets=0.15,
             later=0.25,
+            astray=0.35,
+            piled=0.05,
         )
     )
     told = mixture_story(recipe)
@@ -539,8 +558,9 @@ def test_the_mixture_is_told_by_the_recipes_own_numbers() -> None:
         assert share in told
     assert "the first 1,234 steps" in told
     assert "; 15% of the sequences, to the end, are melodies and what begins with each chord; " in told
-    assert told.endswith("; in 25% of the sequences time begins later than at 0.")
-    for field in ("thinned", "exercises", "exercise_share", "lead_sheets", "later"):
+    assert "; in 25% of the sequences time begins later than at 0; in 35% the network reads wrong notes" in told
+    assert told.endswith("; in 5% it reads a heap of notes at one tick, and is to go on behind it.")
+    for field in ("thinned", "exercises", "exercise_share", "lead_sheets", "later", "astray", "piled"):
         del recipe[field]
     assert mixture_story(recipe) == told[: told.index("; in 20%")] + "."
     assert "of those" not in mixture_story({"melody_share": 0.0, "doubled": 0.5})

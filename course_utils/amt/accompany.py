@@ -26,6 +26,7 @@ from course_utils.amt.vocab import Triples
 
 SINGING_NAMES = ("melody", "vocal", "voice", "lead", "sing", "solo")
 FEWEST_NOTES = 4  # of a part that can be a melody
+WEAK = 0.5  # a part that sings in fewer seconds, or with fewer notes one at a time, is a doubtful melody
 OVERLAP_TICKS = 5
 
 
@@ -58,6 +59,7 @@ class Melody:
 
     part: Part
     why: str
+    doubt: str = ""  # what speaks against it, where it was looked for; "" if nothing does
 
 
 # --- parts ------------------------------------------------------------------------------------------------------------
@@ -128,7 +130,8 @@ def joined(parts: Sequence[Part]) -> Triples:
 def choose_melody(parts: Sequence[Part], melody: str | int = "auto") -> Melody:
     """The melody among the parts: "auto", a part's number, or (part of) a track's or an instrument's name.
 
-    Of several parts of that name the one with the most notes; `why` names the others.
+    Of several parts of that name the one with the most notes; `why` names the others. Where "auto" finds none that
+    sings well, `doubt` says what is wrong with the best.
     Raises MelodyError when there is none, naming the parts there are.
     """
     if is_auto(melody):
@@ -164,13 +167,27 @@ def _labels(parts: Sequence[Part]) -> str:
 
 
 def _sings_most(parts: Sequence[Part]) -> Melody:
+    if not parts:
+        raise MelodyError("no note begins here: choose another stretch of the piece")
     pitched = [part for part in parts if part.instrument != vocab.DRUMS]
     if not pitched:
         raise MelodyError("only drums play here, and a melody needs pitches: ask for the melody 'drums' to keep them")
     able = [part for part in pitched if len(part.events) >= FEWEST_NOTES] or pitched
     marks = {part.number: singing(part, pitched) for part in able}
     best = max(able, key=lambda part: marks[part.number].total)
-    return Melody(best, f"{best.label}: {marks[best.number]}")
+    return Melody(best, f"{best.label}: {marks[best.number]}", _doubt(best, marks[best.number]))
+
+
+def _doubt(part: Part, mark: Singing) -> str:
+    """What speaks against a part as the melody, as the end of a sentence about it; "" if nothing does."""
+    against = []
+    if mark.present < WEAK:
+        against.append(f"begins a note in only {mark.present:.0%} of the seconds")
+    if mark.single < WEAK:
+        against.append(f"plays only {mark.single:.0%} of its notes one at a time")
+    if len(part.events) < FEWEST_NOTES:
+        against.append(f"has only {len(part.events)} {'note' if len(part.events) == 1 else 'notes'}")
+    return " and ".join(against)
 
 
 @dataclass(frozen=True)
@@ -235,7 +252,7 @@ class Made:
     events: Triples  # everything to be heard, in order of time
     given: Triples  # what was given and is heard: prompt, melody, the rest around a gap
     new: Triples  # what was sampled
-    original: Triples  # the excerpt as it was
+    original: Triples  # the excerpt, all its parts
     span: tuple[float, float]  # s, from where to where was sampled
     melody: Melody | None
     generated: Generated
@@ -356,7 +373,10 @@ def cut(events: Triples, start: float, duration: float, empty: bool = False) -> 
     if not len(found) and not empty:
         at = vocab.onsets(events)
         there = f"notes begin from {vocab.seconds(at.min()):g} to {vocab.seconds(at.max()):g} s" if len(at) else "none"
-        raise GenerateError(f"no note begins between {start:g} and {start + duration:g} s ({there}): cut elsewhere")
+        raise GenerateError(
+            f"no note begins between {start:g} and {start + duration:g} s ({there}): "
+            "choose another start or a longer duration"
+        )
     # At least a tick is left of each, because the last of them begins before the end.
     return token_lists.translate(token_lists.clip(found, first, last), -first)
 

@@ -20,7 +20,19 @@ from torch import Tensor
 from course_utils.amt import token_lists, vocab
 from course_utils.amt.interleave import anticipate
 from course_utils.amt.network import AMT
-from course_utils.amt.rules import ALL, SLOT_NAMES, TIME, Rules, Span, allowed, broken_rules, instruments_in, size
+from course_utils.amt.rules import (
+    ALL,
+    NOTE,
+    SLOT_NAMES,
+    TIME,
+    Rules,
+    Span,
+    allowed,
+    broken_rules,
+    instruments_in,
+    size,
+    struck_at,
+)
 from course_utils.amt.sampling import Drawn, check_sampling, draw
 from course_utils.amt.vocab import Triples
 from course_utils.amt.window import BLOCK_SHARE, HEADROOM_TICKS, Reader, Window, relative, room_in
@@ -156,9 +168,9 @@ def generate(
     ends sampling and returns what there is; `stopped` says so.
 
     compat: as the released code: controls in the first 5 ticks are dropped, the prompt is interleaved with 5 s
-    whatever delta is, REST may stand for a time or duration, time may leap by more than a second (that it may not is
-    our rule, see `Rules`), 15 instruments of any kind are the limit, seconds are cut to ticks, and a window of more
-    than 100 s ends the music. By default none of this is so.
+    whatever delta is, REST may stand for a time or duration, time may leap by more than a second and a note may begin
+    again at its own tick (that they may not are our rules, see `Rules`), 15 instruments of any kind are the limit,
+    seconds are cut to ticks, and a window of more than 100 s ends the music. By default none of this is so.
     Raises GenerateError for lists that are not what they should be, ValueError for impossible settings.
     """
     slide = slide or ("exact" if compat else "block")
@@ -327,27 +339,40 @@ def sample_event(
     offset = int(begins[first:].min()) if first < len(begins) else (0 if settings.compat else floor_ticks)
     seen = relative(task.history[first:], offset, np.array(task.sound[first:], dtype=bool))
     hidden = reader.read(np.concatenate([[task.mode], seen.reshape(-1)]))
-    drawn, spans = [], []
+    drawn: list[Tensor] = []
+    spans: list[tuple[Span, ...]] = []
+    struck: frozenset[int] = frozenset()
     for slot in range(vocab.EVENT_SIZE):
-        spans.append(_allowed(slot, floor_ticks - offset, task.used, settings))
+        if slot == NOTE:
+            struck = _struck(task, int(drawn[TIME][0]), offset)
+        spans.append(_allowed(slot, floor_ticks - offset, task.used, struck, settings))
         token, how = draw_token(reader.model, hidden, spans[slot], uniform[slot], settings)
         drawn.append(torch.stack([token.double(), *(number.double() for number in how[1:])]))
         if slot + 1 < vocab.EVENT_SIZE:
             hidden = reader.push(token)
-    numbers = torch.stack(drawn).tolist()  # the only time the host waits for a GPU
+    numbers = torch.stack(drawn).tolist()  # the host waits for a GPU here, and for the time before the note
     tokens = [int(row[0]) for row in numbers]
     reader.pushed(tokens[:2])
     trace = tuple(
         Token(number, SLOT_NAMES[slot], tokens[slot], size(spans[slot]), int(row[1]), row[2], row[3])
         for slot, row in enumerate(numbers)
     )
-    broken = broken_rules(tokens, floor_ticks - offset, task.used)
+    broken = broken_rules(tokens, floor_ticks - offset, task.used, struck)
     shift = offset if settings.compat or _is_time(tokens[0]) else 0
     return Sampled((tokens[0] + shift, tokens[1], tokens[2]), trace, broken, len(seen), offset)
 
 
-def _allowed(slot: int, floor_ticks: int, used: set[int], settings: Settings) -> tuple[Span, ...]:
-    spans = allowed(slot, floor_ticks, used, settings.rules, settings.compat)
+def _struck(task: Task, time: int, offset: int) -> frozenset[int]:
+    """The notes that begin already at the time that was drawn; none if it is no time, which only a rule off allows."""
+    if time >= vocab.DUR_OFFSET:
+        return frozenset()
+    return struck_at(task.history[np.array(task.sound, dtype=bool)], time + offset)
+
+
+def _allowed(
+    slot: int, floor_ticks: int, used: set[int], struck: frozenset[int], settings: Settings
+) -> tuple[Span, ...]:
+    spans = allowed(slot, floor_ticks, used, struck, settings.rules, settings.compat)
     if not spans:  # cannot be, unless the window counts further than times go
         into = vocab.seconds(floor_ticks)
         raise GenerateError(f"the rules leave no {SLOT_NAMES[slot]} token: {into:g} s into the window")

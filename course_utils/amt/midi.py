@@ -88,7 +88,9 @@ class MidiReport:
             (self.unclosed, "was never ended and now lasts 0.25 s", "were never ended and now last 0.25 s"),
             (self.past_window, "begins after 100 s", "begin after 100 s"),
         ]
-        return [f"{n} {'note' if n == 1 else 'notes'} {one if n == 1 else many}" for n, one, many in said if n]
+        return [
+            f"{n} {'note' if n == 1 else 'notes'} of the file {one if n == 1 else many}" for n, one, many in said if n
+        ]
 
 
 def read_midi(path: MidiSource, compat: bool = False) -> Triples:
@@ -299,6 +301,8 @@ def open_midi(path: MidiSource) -> mido.MidiFile:
 def _parse(data: bytes, name: str) -> mido.MidiFile:
     if not data:
         raise MidiError(f"{name}: not a MIDI file; the file is empty (0 bytes): get it again or export it anew")
+    if data[:4] == b"RIFF" and data[8:12] == b"RMID":
+        data = _unwrapped(data)
     if data[:4] != b"MThd":
         raise MidiError(
             f"{name}: not a MIDI file; it begins with {data[:4]!r}, not with b'MThd': choose one with notes, as a "
@@ -314,6 +318,18 @@ def _parse(data: bytes, name: str) -> mido.MidiFile:
         ) from error
     except Exception as error:  # mido raises whatever the damage leads to: OSError, ValueError, KeyError, IndexError
         raise MidiError(f"{name}: a damaged MIDI file ({type(error).__name__}: {error}); export it anew") from error
+
+
+def _unwrapped(data: bytes) -> bytes:
+    """The MIDI file within a RIFF one (.rmi), whose parts are a name, a length and so many bytes; all if none is."""
+    place = 12
+    while place + 8 <= len(data):
+        name, begin = data[place : place + 4], place + 8
+        length = int.from_bytes(data[place + 4 : begin], "little")
+        if name == b"data":
+            return data[begin : begin + length]
+        place = begin + length + length % 2
+    return data
 
 
 def _notes(midi: mido.MidiFile, compat: bool) -> Iterator[_Note]:
@@ -389,7 +405,10 @@ def _file(by_instrument: dict[int, list[Message]], compat: bool) -> mido.MidiFil
     midi = mido.MidiFile(ticks_per_beat=TICKS_PER_BEAT)
     places = _channels(list(by_instrument), compat)
     for (instrument, messages), (port, channel) in zip(by_instrument.items(), places, strict=True):
-        midi.tracks.append(_track(instrument, port, channel, messages))
+        track = _track(instrument, port, channel, messages)
+        if not compat:
+            track.insert(0, mido.MetaMessage("track_name", name=instrument_name(instrument), time=0))
+        midi.tracks.append(track)
     return midi
 
 

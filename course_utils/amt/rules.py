@@ -38,7 +38,9 @@ class Rules:
 
     slots: time, duration, note in turn. specials: never a control, nor a special token. time: never before what was
     there already. gap: nor more than a second after it, for a longer silence is written with rests; this rule is ours,
-    neither the paper nor the released code has it. instruments: never a 16th besides drums.
+    neither the paper nor the released code has it. instruments: never a 16th besides drums. once: an instrument strikes
+    a pitch once at one tick, and there is one rest; ours as well, for a small model can get stuck in a moment and
+    repeat a note there hundreds of times.
     """
 
     slots: bool = True
@@ -46,19 +48,26 @@ class Rules:
     time: bool = True
     gap: bool = True
     instruments: bool = True
+    once: bool = True
 
 
 ALL = Rules()
 
 
 def allowed(
-    slot: int, floor_ticks: int = 0, used: Iterable[int] = (), rules: Rules = ALL, compat: bool = False
+    slot: int,
+    floor_ticks: int = 0,
+    used: Iterable[int] = (),
+    struck: Iterable[int] = (),
+    rules: Rules = ALL,
+    compat: bool = False,
 ) -> tuple[Span, ...]:
     """The tokens that may come next, as spans in rising order; none if the rules leave nothing.
 
     slot: 0 time, 1 duration, 2 note. floor_ticks: the earliest time in ticks, counted as the window counts. used:
-    instruments of the piece so far. compat: as the released code, which lets REST stand for a time or a duration, lets
-    time leap as far as it likes, counts REST and drums as instruments, and stops at 15 of them.
+    instruments of the piece so far. struck: note tokens of the piece at the time that was drawn. compat: as the
+    released code, which lets REST stand for a time or a duration, lets time leap as far as it likes, counts REST and
+    drums as instruments, stops at 15 of them, and lets a note begin again at its own tick.
     """
     spans = EVERYTHING
     if rules.specials:
@@ -73,6 +82,9 @@ def allowed(
         spans = remove(spans, max(floor_ticks, 0) + LONGEST_GAP + 1, vocab.MAX_TIME)
     if rules.instruments and slot == NOTE:
         spans = _only_instruments(spans, playable(used, compat))
+    if rules.once and slot == NOTE and not compat:
+        for note in sorted(set(struck)):
+            spans = remove(spans, note, note + 1)
     return spans
 
 
@@ -127,10 +139,18 @@ def instruments_in(triples: Triples) -> set[int]:
     return {int(note) // vocab.MAX_PITCH for note in notes if 0 <= note <= vocab.MAX_NOTE}
 
 
-def broken_rules(triple: Iterable[int], floor_ticks: int, used: Iterable[int]) -> tuple[str, ...]:
+def struck_at(triples: Triples, ticks: int) -> frozenset[int]:
+    """The note tokens of the events and controls [N, 3] that begin at this tick, as those of events."""
+    notes = vocab.notes(triples[vocab.onsets(triples) == ticks])
+    return frozenset((vocab.NOTE_OFFSET + notes).tolist())
+
+
+def broken_rules(
+    triple: Iterable[int], floor_ticks: int, used: Iterable[int], struck: Iterable[int] = ()
+) -> tuple[str, ...]:
     """Names of the rules that one sampled triple breaks, in the order of `Rules`; () for a sound event.
 
-    floor_ticks: the earliest time in ticks, in the triple's own count.
+    floor_ticks: the earliest time in ticks, in the triple's own count. used, struck: as in `allowed`.
     """
     time, duration, note = (int(token) for token in triple)
     found = []
@@ -148,6 +168,8 @@ def broken_rules(triple: Iterable[int], floor_ticks: int, used: Iterable[int]) -
         instrument = (note - vocab.NOTE_OFFSET) // vocab.MAX_PITCH
         if instrument not in can:
             found.append("instruments")
+    if note in frozenset(struck):
+        found.append("once")
     return tuple(found)
 
 

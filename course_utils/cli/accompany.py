@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,18 +11,33 @@ import typer
 if TYPE_CHECKING:
     from course_utils.cli.sampled import Job
 
-DEMO = "midi/freedoom/fd13_freedoom2_D_SHAWN.mid"  # in data/; a lead over other parts, never trained on
+DEMO = "midi/songs/ballad.mid"  # in data/; a flute over a small band, never trained on
 SECONDS = 20.0  # the excerpt and its prompt, as in the paper's evaluation
 PROMPT = 5.0
 
+
+class RulesName(str, Enum):
+    """The rules of sampling that can be asked for."""
+
+    course = "course"
+    paper = "paper"
+
+
 Out = Annotated[Path, typer.Option("--out", "-o", help="The folder for the files; made if it is missing.")]
-Midi = Annotated[Path | None, typer.Option("--midi", "-i", help="A MIDI file; without it a piece of the course.")]
+Midi = Annotated[Path | None, typer.Option("--midi", "-i", help="A MIDI file; without it a song of the course.")]
 Start = Annotated[float, typer.Option("--start", help="Second of the piece to start at.")]
 Duration = Annotated[float, typer.Option("--duration", help="Seconds to take.")]
 Prompt = Annotated[float, typer.Option("--prompt", help="Seconds of the piece that are kept before sampling begins.")]
 TopP = Annotated[float, typer.Option("--p", help="Share of the probability to sample from, above 0 to 1.")]
 Temperature = Annotated[float, typer.Option("--temperature", help="Below 1 safer, above 1 bolder.")]
 Delta = Annotated[float, typer.Option("--delta", help="Seconds ahead that given notes are known.")]
+RulesOf = Annotated[
+    RulesName,
+    typer.Option(
+        "--rules",
+        help="paper, or course: that adds that the next event comes within a second and no note begins twice at once.",
+    ),
+]
 Seed = Annotated[int, typer.Option("--seed", min=0, max=2**63 - 1, help="The same number gives the same result.")]
 Model = Annotated[
     str, typer.Option("--model", "-m", help="course, a released model (music-small-800k ...), or a folder.")
@@ -47,6 +63,7 @@ def accompany(
     top_p: TopP = 0.95,
     temperature: Temperature = 1.0,
     delta: Delta = 5.0,
+    rules: RulesOf = RulesName.course,
     seed: Seed = 0,
     model: Model = "course",
     device: Device = "auto",
@@ -56,12 +73,14 @@ def accompany(
     """Sample a new accompaniment to the melody of a piece with an Anticipatory Music Transformer.
 
     The melody is kept, and the first seconds of all other parts; these are sampled anew from there on. Writes the
-    excerpt as it was, the melody alone, and the accompaniment with the melody, each as MIDI and as sound.
+    excerpt as events, the melody alone, and the accompaniment with the melody, each as MIDI and as sound; and what
+    was sampled, as MIDI.
     """
     from course_utils.cli.sampled import Job
 
     where = (*_piece(midi), start, duration, out, page)
-    _run(Job("accompaniment", *where, top_p, temperature, delta, seed, model, device, prompt, melody=melody), as_json)
+    job = Job("accompaniment", *where, top_p, temperature, delta, rules.value, seed, model, device, prompt, melody)
+    _run(job, as_json)
 
 
 def infill(
@@ -76,6 +95,7 @@ def infill(
     top_p: TopP = 0.95,
     temperature: Temperature = 1.0,
     delta: Delta = 5.0,
+    rules: RulesOf = RulesName.course,
     seed: Seed = 0,
     model: Model = "course",
     device: Device = "auto",
@@ -84,13 +104,14 @@ def infill(
 ) -> None:
     """Empty a gap in a piece and sample what could stand there, knowing what comes behind it.
 
-    Writes the excerpt as it was, with the gap, and filled, each as MIDI and as sound.
+    Writes the excerpt as events, with the gap, and filled, each as MIDI and as sound; and what was sampled, as MIDI.
     """
     from course_utils.cli.sampled import Job
 
     where = (*_piece(midi), start, duration, out, page)
     middle = (0.25 * duration, 0.75 * duration)
-    _run(Job("infilling", *where, top_p, temperature, delta, seed, model, device, gap=gap or middle), as_json)
+    job = Job("infilling", *where, top_p, temperature, delta, rules.value, seed, model, device, gap=gap or middle)
+    _run(job, as_json)
 
 
 def continue_(
@@ -101,6 +122,7 @@ def continue_(
     prompt: Prompt = PROMPT,
     top_p: TopP = 0.95,
     temperature: Temperature = 1.0,
+    rules: RulesOf = RulesName.course,
     seed: Seed = 0,
     model: Model = "course",
     device: Device = "auto",
@@ -109,12 +131,13 @@ def continue_(
 ) -> None:
     """Sample on from the first seconds of a piece.
 
-    Writes the excerpt as it was, the prompt alone, and the prompt with its continuation, each as MIDI and as sound.
+    Writes the excerpt as events, the prompt alone, and the prompt with its continuation, each as MIDI and as sound;
+    and what was sampled, as MIDI.
     """
     from course_utils.cli.sampled import Job
 
     where = (*_piece(midi), start, duration, out, page)
-    _run(Job("continuation", *where, top_p, temperature, 5.0, seed, model, device, prompt), as_json)
+    _run(Job("continuation", *where, top_p, temperature, 5.0, rules.value, seed, model, device, prompt), as_json)
 
 
 def _piece(midi: Path | None) -> tuple[Path, bool]:
@@ -123,7 +146,7 @@ def _piece(midi: Path | None) -> tuple[Path, bool]:
         return midi, False
     from course_utils.paths import data_folder
 
-    typer.echo(f"No --midi given: taking a piece of the course, {Path(DEMO).name} (Freedoom).", err=True)
+    typer.echo(f"No --midi given: taking a song of the course's composer, {Path(DEMO).name}.", err=True)
     return data_folder() / DEMO, True
 
 

@@ -36,6 +36,7 @@ from course_utils.amt.events import instrument_name
 from course_utils.amt.generate import GenerateError, Settings
 from course_utils.amt.load import load_amt
 from course_utils.amt.midi import open_midi, read_midi_report, to_midi, to_pretty_midi
+from course_utils.amt.rules import ALL, MELODIC, Rules
 from course_utils.amt.vocab import Triples
 from course_utils.cli.options import device_named
 from course_utils.cli.output import Progress, check_folder, check_room, web_page
@@ -48,6 +49,7 @@ FULL = 0.99  # a sum of parts beyond full scale is made quieter, to this
 SHORTEST, LONGEST = 1.0, 600.0  # s of an excerpt
 PAGE_SECONDS = 120.0  # of an excerpt in a page, a few MB
 PAGE_BUDGET = 12_000_000  # characters of sound in a piano roll
+RULES = {"course": ALL, "paper": Rules(gap=False, once=False)}
 GIVEN = {"accompaniment": "melody", "infilling": "given", "continuation": "prompt"}  # file of what was given
 
 
@@ -65,6 +67,7 @@ class Job:
     top_p: float
     temperature: float
     delta: float
+    rules: str  # one of RULES
     seed: int
     model: str
     device: str
@@ -101,6 +104,7 @@ class Report:
     top_p: float
     temperature: float
     delta: float | None  # s; None where nothing lies ahead
+    rules: str  # "course" or "paper"
     start: float  # s, of the excerpt in the piece
     duration: float  # s
     span: list[float]  # s of the excerpt, from where to where was sampled
@@ -146,10 +150,11 @@ def run(job: Job, quiet: bool = False) -> Report:
         made = _sample(job, excerpt, model, report, say)
         if len(made.events) and (len(made.new) or report.ok):
             say("playing the result")
-            report.rows += [_row("sampled", made.new), _write(job, job.task, made.events, report)]
+            report.rows += [_write_sampled(job, made.new), _write(job, job.task, made.events, report)]
             if job.page:
                 say("writing the page")
                 report.html = _write_page(job, excerpt, made)
+        report.said += _crowded(report.rows)
     return report
 
 
@@ -169,6 +174,8 @@ def read(job: Job) -> Excerpt:
     at = vocab.onsets(original)
     if job.task == "accompaniment":
         melody, given = _melody(job, parts)
+        if melody.doubt:
+            said.append(f"no part sings well here: {melody.part.label} {melody.doubt}; --melody names another")
     elif job.task == "infilling":
         given = original[(at < vocab.ticks(job.gap[0])) | (at >= vocab.ticks(job.gap[1]))]
     else:
@@ -232,6 +239,7 @@ def _report(job: Job, excerpt: Excerpt) -> Report:
         top_p=job.top_p,
         temperature=job.temperature,
         delta=None if job.task == "continuation" else job.delta,
+        rules=job.rules,
         start=job.start,
         duration=job.duration,
         span=span,
@@ -268,6 +276,7 @@ def _sample(job: Job, excerpt: Excerpt, model: AMT, report: Report, say: Progres
         duration=job.duration,
         top_p=job.top_p,
         temperature=job.temperature,
+        rules=RULES[job.rules],
         seed=job.seed,
         progress=progress,
     )
@@ -294,11 +303,27 @@ def _task(job: Job, excerpt: Excerpt) -> Callable[..., Made]:
 # --- writing ----------------------------------------------------------------------------------------------------------
 
 
-def _row(what: str, events: Triples, files: tuple[str, str] | None = None, quieter: float = 0.0) -> Row:
+def _row(what: str, events: Triples, files: tuple[str, str | None] | None = None, quieter: float = 0.0) -> Row:
     counts = token_lists.instruments(vocab.as_events(events))
     named = {instrument_name(number): count for number, count in counts.items()}
     midi, wav = files or (None, None)
     return Row(what, len(events), named, midi, wav, quieter)
+
+
+def _write_sampled(job: Job, events: Triples) -> Row:
+    """What was sampled alone, as MIDI: in the result, melody and new notes may share an instrument."""
+    if not len(events):
+        return _row("sampled", events)
+    midi = job.target("sampled", ".mid")
+    _save_midi(midi, events)
+    return _row("sampled", events, (str(midi), None))
+
+
+def _save_midi(path: Path, events: Triples) -> None:
+    from course_utils.audio.save import saving
+
+    with saving(path) as temporary:
+        to_midi(events).save(temporary)
 
 
 def _write(job: Job, what: str, events: Triples, report: Report) -> Row:
@@ -307,13 +332,11 @@ def _write(job: Job, what: str, events: Triples, report: Report) -> Row:
     No notes, such as those around a gap that takes up the whole excerpt, make no files.
     """
     from course_utils.audio import audio_writer
-    from course_utils.audio.save import saving
 
     if not len(events):
         return _row(what, events)
     midi, wav = job.target(what, ".mid"), job.target(what, ".wav")
-    with saving(midi) as temporary:
-        to_midi(events).save(temporary)
+    _save_midi(midi, events)
     samples, quieter, said = _sound(events, job.duration)
     report.said += [line for line in said if line not in report.said]
     with audio_writer(wav, RATE) as writer:
@@ -335,6 +358,21 @@ def _sound(events: Triples, duration: float) -> tuple[Any, float, list[str]]:
     return (samples * np.float32(FULL / peak) if peak > 1 else samples), quieter, what_is_said(piece)
 
 
+def _crowded(rows: list[Row]) -> list[str]:
+    """What to know of more instruments than the model has practised on, or than one port of a MIDI file holds."""
+    most = max(len(row.instruments) for row in rows)
+    melodic = max(len(row.instruments.keys() - {instrument_name(vocab.DRUMS)}) for row in rows)
+    said = []
+    if most > MELODIC + 1:
+        said.append(f"{most} instruments play; the model has practised on at most {MELODIC + 1} at a time")
+    if melodic > MELODIC:
+        said.append(
+            f"{melodic} instruments besides drums: the MIDI file uses several ports, which some players ignore, "
+            f"for one holds {MELODIC}"
+        )
+    return said
+
+
 def _write_page(job: Job, excerpt: Excerpt, made: Made) -> str:
     """One page with the result and the original as piano rolls that play."""
     from course_utils.audio.save import saving
@@ -343,8 +381,9 @@ def _write_page(job: Job, excerpt: Excerpt, made: Made) -> str:
     task = job.task.capitalize()
     piece = f"{job.midi.name} from {job.start:g} s"
     how = f"{piece}; {job.model} model, p {job.top_p:g}, temperature {job.temperature:g}, seed {job.seed}"
+    how += ", the paper's rules" if job.rules == "paper" else ""
     result = _roll(_drawn(job, excerpt, made), f"{task}, sampled from {begin:g} to {end:g} s", how, job.duration)
-    original = _roll(excerpt.original, "The excerpt as it was", piece, job.duration)
+    original = _roll(excerpt.original, "The excerpt as events", piece, job.duration)
     path = job.out / f"{job.midi.stem}_{job.task}.html"
     with saving(path) as temporary:
         temporary.write_text(web_page(f"{task}: {html.escape(job.midi.stem)}", [result, original]), "utf-8")

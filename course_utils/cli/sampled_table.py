@@ -27,8 +27,9 @@ def _table(report: Report) -> Any:
     from rich.table import Table
 
     end = report.start + report.duration
-    settings = [report.model, f"p {report.top_p:g}", f"temperature {report.temperature:g}"]
+    settings = [f"{report.model} model", f"p {report.top_p:g}", f"temperature {report.temperature:g}"]
     settings += [f"delta {report.delta:g} s"] if report.delta is not None else []
+    settings += ["the paper's rules"] if report.rules == "paper" else []
     title = f"{Path(report.input).name}, {report.start:g} to {end:g} s, {', '.join(settings)}, seed {report.seed}"
     table = Table(title=escape(title), title_justify="left", box=SIMPLE, pad_edge=False)
     table.add_column("what", no_wrap=True)
@@ -81,8 +82,9 @@ def sentences(report: Report, out: Path) -> list[str]:
     count = sum((row.midi is not None) + (row.wav is not None) for row in report.rows)
     page = f", and the page {Path(report.html).name}" if report.html else ""
     stem = Path(report.input).stem
-    written = [row.what for row in report.rows if row.midi]
-    lines.append(f"{count} files in {out}{page}: {', '.join(f'{stem}_{what}' for what in written)} as .mid and .wav")
+    both = [f"{stem}_{row.what}" for row in report.rows if row.wav]
+    alone = [f", {stem}_{row.what} as .mid" for row in report.rows if row.midi and not row.wav]
+    lines.append(f"{count} files in {out}{page}: {', '.join(both)} as .mid and .wav{''.join(alone)}")
     return lines
 
 

@@ -47,6 +47,7 @@ Floats = npt.NDArray[np.float64]
 
 SECONDS, PROMPT = 20.0, 5.0  # of an excerpt, and of its accompaniment that is given: as in the paper's listening test
 TOP_P = 0.95
+TAKES = 2  # accompaniments of an excerpt to each melody, with other seeds: one alone is half chance
 MAJOR = np.array([1, 0, 1, 0, 1, 1, 0, 1, 0, 1, 0, 1], dtype=float)
 UNKNOWN = Chord("?", ())
 GIVEN = ("right", "none", "wrong")
@@ -257,13 +258,13 @@ class Request:
 
 
 def requests(excerpts: Sequence[Excerpt]) -> dict[str, list[Request]]:
-    """For each of GIVEN, a request for each excerpt; with the same seeds to all three melodies."""
+    """For each of GIVEN, TAKES requests for each excerpt in turn; with the same seeds to all three melodies."""
     found: dict[str, list[Request]] = {name: [] for name in GIVEN}
     wrong = wrong_melodies(excerpts)
     for place, e in enumerate(excerpts):
         prompt = e.accompaniment[onsets(e.accompaniment) < PROMPT * TIME_RESOLUTION]
         for name, sung in zip(GIVEN, (e.melody, e.melody[:0], wrong[place]), strict=True):
-            found[name].append(Request(prompt, sung, SEED + place))
+            found[name] += [Request(prompt, sung, SEED + TAKES * place + take) for take in range(TAKES)]
     return found
 
 
@@ -297,67 +298,67 @@ def generated_table(
 ) -> dict[str, Any]:
     """How accompaniments made to the right, no and a wrong melody agree with the chords, where known, and the key.
 
-    Each goes on from the first PROMPT seconds of the piece's own accompaniment; "original" is how that really goes on,
-    "chance" notes of any pitch. Each piece counts alike, or one in which notes pile up would outweigh many others.
+    Each goes on from the first PROMPT seconds of the piece's own accompaniment, TAKES times; "original" is how that
+    really goes on, "chance" notes of any pitch. Each take counts alike, or one in which notes pile up would outweigh
+    many others; "pooled" has the same with each second of a note alike.
     """
     asked = requests(excerpts)
     done = fulfilled(network, [request for name in GIVEN for request in asked[name]], processes)
-    made = {"original": [e.accompaniment[onsets(e.accompaniment) >= PROMPT * TIME_RESOLUTION] for e in excerpts]}
+    made = {"original": [[e.accompaniment[onsets(e.accompaniment) >= PROMPT * TIME_RESOLUTION]] for e in excerpts]}
     for name in GIVEN:
         made[name] = []
         for e in excerpts:
             progress(f"accompanying {e.name}, melody: {name}")
-            made[name].append(next(done))
-    stacked = {
-        name: np.stack([agreement(notes, e.chords, key=e.key) for notes, e in zip(found, excerpts, strict=True)])
+            made[name].append([next(done) for _ in range(TAKES)])
+    heard = {
+        name: np.stack(
+            [
+                [agreement(notes, e.chords, key=e.key) for notes in takes]
+                for takes, e in zip(found, excerpts, strict=True)
+            ]
+        )
         for name, found in made.items()
     }
-    stacked["chance"] = np.stack([chance_agreement(e.chords) for e in excerpts])
-    stacked = {name: by_piece(rows) for name, rows in stacked.items()}
+    heard["chance"] = np.stack([[chance_agreement(e.chords)] for e in excerpts])
     measures = MEASURES if all(e.chords for e in excerpts) else ("key",)
+    table = compared(heard, measures)
+    for name, found in made.items():
+        table["given"][name] |= {
+            "sounding": float(heard[name][..., 3].mean() / (SECONDS - PROMPT)),
+            "notes_per_second": float(np.mean([len(notes) for takes in found for notes in takes])) / (SECONDS - PROMPT),
+        }
     return {
         "pieces": len(excerpts),
-        "settings": {"seconds": SECONDS, "prompt": PROMPT, "top_p": TOP_P, "seed": SEED},
-        "given": {
-            name: _agreement_figures(found, measures)
-            | ({"notes_per_second": _notes_per_second(made[name])} if name in made else {})
-            for name, found in stacked.items()
-        },
-        "differences": {
-            measure: {
-                f"{better} - {worse}": difference(
-                    (stacked[better][:, MEASURES.index(measure)], stacked[better][:, 2]),
-                    (stacked[worse][:, MEASURES.index(measure)], stacked[worse][:, 2]),
-                )
-                for better, worse in (("original", "right"), ("right", "none"), ("none", "wrong"), ("right", "wrong"))
-            }
-            for measure in measures
-        },
+        "settings": {"seconds": SECONDS, "prompt": PROMPT, "top_p": TOP_P, "seed": SEED, "takes": TAKES},
+        **table,
+        "pooled": compared(heard, measures, pooled=True),
     }
 
 
-def by_piece(rows: Floats) -> Floats:
-    """What `agreement` gives for each piece, [N, 4], as shares of the piece's own sounding time: [N, 4], 1 at third.
+def compared(heard: Mapping[str, Floats], measures: Sequence[str], pooled: bool = False) -> dict[str, Any]:
+    """{"given": by name the shares of the sounding time with standard errors; "differences": by measure and pair}.
 
-    Silence agrees with nothing: 0.
+    heard: by name what `agreement` gives for each take of each piece, [pieces, takes, 4]. Each take counts alike, and
+    silence agrees with nothing; pooled: each second of a note counts alike.
     """
-    seconds = rows[:, 2:3]
-    shares = rows[:, :2] / np.maximum(seconds, 1e-9)
-    return np.concatenate([shares, np.ones_like(seconds), rows[:, 3:]], axis=1)
-
-
-def _notes_per_second(made: Sequence[Triples]) -> float:
-    return float(np.mean([len(notes) for notes in made])) / (SECONDS - PROMPT)
-
-
-def _agreement_figures(rows: Floats, measures: Sequence[str]) -> dict[str, Any]:
-    """Shares of the sounding time with standard errors, and the share of time in which anything sounds."""
-    mean, error = share(rows[:, : len(MEASURES)], np.repeat(rows[:, 2:3], len(MEASURES), axis=1))
-    figures: dict[str, Any] = {"sounding": float(rows[:, 3].mean() / (SECONDS - PROMPT))}
-    for column, measure in enumerate(MEASURES):
-        if measure in measures:
-            figures |= {measure: float(mean[column]), f"{measure}_error": float(error[column])}
-    return figures
+    sums, counts = {}, {}
+    for name, rows in heard.items():
+        agrees, seconds = rows[..., : len(MEASURES)], rows[..., 2]
+        sums[name] = (agrees if pooled else agrees / np.maximum(seconds, 1e-9)[..., None]).sum(1)
+        counts[name] = (seconds if pooled else np.ones_like(seconds)).sum(1)
+    table: dict[str, Any] = {"given": {name: {} for name in heard}, "differences": {}}
+    for measure in measures:
+        column = MEASURES.index(measure)
+        for name, found in table["given"].items():
+            (mean,), (error,) = share(sums[name][:, [column]], counts[name][:, None])
+            found |= {measure: float(mean), f"{measure}_error": float(error)}
+        table["differences"][measure] = {
+            f"{better} - {worse}": difference(
+                (sums[better][:, column], counts[better]), (sums[worse][:, column], counts[worse])
+            )
+            for better, worse in (("original", "right"), ("right", "none"), ("none", "wrong"), ("right", "wrong"))
+        }
+    return table
 
 
 # --- the floor --------------------------------------------------------------------------------------------------------

@@ -6,9 +6,10 @@
 Source: arXiv 2306.08620v2 for the sequences, their mixture of controls and the network. The rest is ours, for small
 machines: length, width, rate and steps; each batch draws its own copies of the pieces, in another key and tempo; many
 copies have the melody for their only control, parts that follow it, or a thinner band, and some are nothing but a
-melody and what follows it, or what begins with each chord (`MusicRecipe`); most of the loss weighs a token against
-those of its own slot only (`SlotLoss`); the network starts from what is known beforehand about times, pitches and
-positions, and keeps some of it (`music_start`); Muon teaches the upper layers (Jordan et al. 2024).
+melody and what follows it, or what begins with each chord (`MusicRecipe`); in some the network reads mistakes, and is
+to go on as the music does (`with_mistakes`); most of the loss weighs a token against those of its own slot only
+(`SlotLoss`); the network starts from what is known beforehand about times, pitches and positions, and keeps some of it
+(`music_start`); Muon teaches the upper layers (Jordan et al. 2024).
 """
 
 from __future__ import annotations
@@ -44,6 +45,7 @@ from course_utils.amt.vocab import (
     is_separator,
     onsets,
 )
+from course_utils.train.mistakes import NOTHING, with_mistakes
 from course_utils.train.music import Piece, augmented
 from course_utils.train.music_start import HEADS, WIDTH, hold_look_up, start_network
 from course_utils.train.run import Pace, Run
@@ -67,7 +69,8 @@ class MusicRecipe(Pace):
     then the network learns how rarely a band follows its melody so. Where no piece's melody is known, exercises are
     music with some of its instruments given. A share `lead_sheets` of the sequences, to the end, are melodies and what
     begins with each chord (`lead_sheet`), if any are known: there a melody tells most about the harmony. In a share
-    `later` of the sequences time does not begin at 0, so that late times are met as well: few sequences last long.
+    `later` of the sequences time does not begin at 0, so that late times are met as well: few sequences last long. In a
+    share `astray` the network reads wrong pitches, and in a share `piled` a heap of notes (`with_mistakes`).
     """
 
     steps: int = 24_000
@@ -85,6 +88,8 @@ class MusicRecipe(Pace):
     exercise_share: float = 0.25
     lead_sheets: float = 0.3
     later: float = 0.3
+    astray: float = 0.3
+    piled: float = 0.15
     whole_positions: int = 128  # of a batch, at which the loss weighs all tokens
     measured: int = 16  # held-out sequences of each kind of controls
     network: AMTConfig = field(default_factory=lambda: AMTConfig(width=WIDTH, layers=6, heads=HEADS))
@@ -159,8 +164,9 @@ def exercise(piece: Piece) -> Piece:
 def lead_sheet(piece: Piece) -> Piece:
     """A piece's melody, and of its other pitched parts what they begin to play as a chord begins.
 
-    In a band one event in forty is the first of a chord, which a melody tells something about; the others repeat what
-    is known by then. Here most events are such. Raises ValueError for a piece whose melody or chords are not known.
+    In a band one event in some forty-five is the first of a chord, which a melody tells something about; the others
+    repeat what is known by then. Here most events are such. Raises ValueError for a piece whose melody or chords are
+    not known.
     """
     if piece.melody is None or piece.chords is None:
         raise ValueError(f"{piece.name}: nobody has told which part is the melody, or which are the chords")
@@ -248,13 +254,15 @@ class SlotLoss(nn.Module):
         super().__init__()
         self.network, self.whole_positions = network, whole_positions
 
-    def forward(self, tokens: Tensor, drawn: Tensor) -> Tensor:
-        """Sequences int64 [B, T] and uniform numbers float32 [B, T - 1] that choose the positions -> loss, a number."""
-        hidden = self.network.hidden(tokens[:, :-1])
+    def forward(self, tokens: Tensor, read: Tensor, drawn: Tensor) -> Tensor:
+        """What is to be foretold, int64 [B, T], what is read, int64 [B, T] (`with_mistakes`), and uniform numbers
+        float32 [B, T - 1] that choose the positions -> loss, a number.
+        """
+        hidden = self.network.hidden(read[:, :-1])
         events = torch.stack([nats.mean() for nats in slot_nats(self.network, hidden, tokens)]).mean()
         chosen = drawn.flatten().argsort()[: self.whole_positions]
         logits = self.network.logits(hidden.flatten(0, 1)[chosen])
-        return events + F.cross_entropy(logits.float(), tokens[:, 1:].flatten()[chosen])
+        return events + F.cross_entropy(logits.float(), tokens[:, 1:].flatten()[chosen], ignore_index=NOTHING)
 
 
 def slot_nats(network: AMT, hidden: Tensor, tokens: Tensor) -> list[Tensor]:
@@ -306,11 +314,13 @@ class MusicTraining(Run):
         )
         hold_look_up(self.network)
 
-    def draw(self, chance: np.random.Generator) -> tuple[Tensor, Tensor]:
-        """Sequences int64 [B, T] and uniform numbers float32 [B, T - 1]."""
+    def draw(self, chance: np.random.Generator) -> tuple[Tensor, Tensor, Tensor]:
+        """What is to be foretold and what is read, both int64 [B, T], and uniform numbers float32 [B, T - 1]."""
         size, rows = self.music.size(self.step)
-        tokens = torch.stack([self.draw_one(chance, rows) for _ in range(size)])
-        return tokens, torch.from_numpy(chance.random((size, tokens.shape[1] - 1), dtype=np.float32))
+        astray, piled = self.music.astray, self.music.piled
+        drawn = [with_mistakes(self.draw_one(chance, rows), chance, astray, piled) for _ in range(size)]
+        tokens, read = (torch.stack(sequences) for sequences in zip(*drawn, strict=True))
+        return tokens, read, torch.from_numpy(chance.random((size, tokens.shape[1] - 1), dtype=np.float32))
 
     def draw_one(self, chance: np.random.Generator, rows: int) -> Tensor:
         """An exercise, a lead sheet, or music: int64 [1 + 3 * rows]."""

@@ -164,6 +164,10 @@ def mixture_story(recipe: Mapping[str, Any]) -> str:
         )
     if recipe.get("later"):
         changes.append(f"in {recipe['later']:.0%} of the sequences time begins later than at 0")
+    if recipe.get("astray"):
+        changes.append(f"in {recipe['astray']:.0%} the network reads wrong notes, and is to go on as the music does")
+    if recipe.get("piled"):
+        changes.append(f"in {recipe['piled']:.0%} it reads a heap of notes at one tick, and is to go on behind it")
     return f"{told}. This recipe changes that: {'; '.join(changes)}." if changes else f"{told}."
 
 
@@ -284,12 +288,12 @@ def _generated_lines(groups: Mapping[str, Any]) -> list[str]:
     lines = [
         "",
         f"Accompaniments made for these pieces: {settings['seconds']:g} s, of which the first {settings['prompt']:g} s "
-        f"are the piece's own; p = {settings['top_p']:g}. Shares of the time in which pitched "
-        "notes sound on a tone of the song's chord, which the melody goes with, and of the key; each piece counts "
-        "alike, however many notes were made. The original is how "
-        "the piece really goes on: Freedoom's is by people, the songs' by the course's composer, which is a program. "
-        "Keys of Freedoom's pieces are those that fit their notes best; their chords are not known. Chance is notes of "
-        "any pitch.",
+        f"are the piece's own; p = {settings['top_p']:g}; {settings['takes']} for each piece and melody, by different "
+        "seeds. Shares of the time in which pitched notes sound on a tone of the song's chord, which the melody goes "
+        "with, and of the key; each accompaniment counts alike, however many notes were made. The original is how the "
+        "piece really goes on: Freedoom's is by people, the songs' by the course's composer, which is a program. Keys "
+        "of Freedoom's pieces are those that fit their notes best; their chords are not known. Chance is notes of any "
+        "pitch.",
         "",
         "| music | melody | on chord tones | in key | something sounds | notes/s |",
         "|---|---|---|---|---|---|",
@@ -303,13 +307,25 @@ def _generated_lines(groups: Mapping[str, Any]) -> list[str]:
     words = {"chord": "chord tones", "key": "key"}
     for group, table in groups.items():
         for measure, differences in table["differences"].items():
-            pairs = [
-                f"{pair} {_interval({key: 100 * value for key, value in found.items()}, 1)}"
-                for pair, found in differences.items()
-            ]
+            pairs = [f"{pair} {_points(found)}" for pair, found in differences.items()]
             told = f"{group}, differences in percentage points, {words[measure]} (95 % interval): "
             lines += ["", told + "; ".join(pairs) + "."]
+    pooled = [
+        f"{group}, {words[measure]}: " + "; ".join(f"{pair} {_points(found)}" for pair, found in differences.items())
+        for group, table in groups.items()
+        for measure, differences in table["pooled"]["differences"].items()
+    ]
+    lines += [
+        "",
+        "Pooled, each second of a note alike, so that a piece of many notes counts for more: "
+        + ". ".join(pooled)
+        + ".",
+    ]
     return lines
+
+
+def _points(found: Mapping[str, float]) -> str:
+    return _interval({key: 100 * value for key, value in found.items()}, 1)
 
 
 def _interval(found: Mapping[str, float], digits: int = 2) -> str:

@@ -54,7 +54,9 @@ CARRIED_TIME = [
     for half in range(2)
     for place, wave in enumerate(CARRIED)
 ]
-HELD_COLUMNS = [*range(POSITION.start, OWN_TIME.stop), *range(KIND.start, KIND.stop), *range(MET.start, MET.stop)]
+HELD = (slice(POSITION.start, OWN_TIME.stop), KIND, MET)  # the fields that `hold_look_up` holds
+FREE = [*range(OWN_TIME.stop, KIND.start)]
+GATHERING_NATS, GATHERED = 10.0, 0.4  # by how much notes and controls are preferred; how loud is what they tell
 # How high a field stands behind the norms before the first attention, and before the second: about, and tested.
 WAVE_LENGTH, KIND_HEIGHT, CONTROL_HEIGHT = math.sqrt(6.7), 8.0, 6.5
 TIME_LENGTH, MET_KIND_HEIGHT = math.sqrt(130), 3.4
@@ -273,13 +275,12 @@ def gather(attention: Attention, head: int, later: float, within: float, told_by
     key[place, cosine], key[place + len(chosen), sine] = gain, gain
     query[place, cosine], query[place, sine] = gain * turn.cos(), -gain * turn.sin()
     query[place + len(chosen), sine], query[place + len(chosen), cosine] = gain * turn.cos(), gain * turn.sin()
-    for row, kind, wanted in ((-2, KIND.start + 2, 10.0), (-1, CONTROL, 10.0)):
+    for row, kind in ((-2, KIND.start + 2), (-1, CONTROL)):
         key[row, kind] = 1.0
-        constant[row] = wanted / (attention.scale * MET_KIND_HEIGHT)
+        constant[row] = GATHERING_NATS / (attention.scale * MET_KIND_HEIGHT)
     read = [*range(PITCH_CLASS.start, PITCH_CLASS.stop), CONTROL]
     value[range(len(read)), read] = torch.tensor([1.0] * 12 + [0.2])
-    free = [column for column in range(WIDTH) if column not in {*HELD_COLUMNS}]
-    out[free, : len(read)] = 0.4 * torch.linalg.qr(torch.randn(len(free), len(read)))[0]
+    out[FREE, : len(read)] = GATHERED * torch.linalg.qr(torch.randn(len(FREE), len(read)))[0]
 
 
 def hold_look_up(network: AMT) -> None:
@@ -295,7 +296,7 @@ def hold_look_up(network: AMT) -> None:
     first, second = network.blocks[0], network.blocks[1]
     for parameter in first.parameters():
         hold(parameter)
-    for columns in (slice(POSITION.start, OWN_TIME.stop), KIND, MET):
+    for columns in HELD:
         for table in (network.tokens.weight, network.positions.weight):
             hold(table, slice(None), columns)
         hold(second.norm_attention.weight, columns)

@@ -2,7 +2,7 @@
 
     python data/build/build.py --packages FOLDER             re-make all, then refresh the manifest
     python data/build/build.py --packages FOLDER --check     re-make in a temporary folder and compare with data/
-    python data/build/build.py --only clips                  one step: licences, freedoom, soundfont or clips
+    python data/build/build.py --only clips                  one step: licences, freedoom, songs, soundfont or clips
 
 FOLDER holds the packages as downloaded (`.whl`, `.deb`, `.tgz`); one that is installed need not be there.  This script
 uses no network: a missing package ends the step with the command that fetches it.
@@ -23,12 +23,19 @@ import freedoom
 import licences
 import manifest
 import numpy as np
+import songs
 import soundfile
 import soundfont
 from packages import MissingPackageError
 
 DATA = Path(__file__).resolve().parents[1]
-STEPS = {"licences": licences.build, "freedoom": freedoom.build, "soundfont": soundfont.build, "clips": clips.build}
+STEPS = {
+    "licences": licences.build,
+    "freedoom": freedoom.build,
+    "songs": songs.build,
+    "soundfont": soundfont.build,
+    "clips": clips.build,
+}
 
 
 def compare(made: Path, stored: Path) -> str:

@@ -115,6 +115,7 @@ ORIGINS = (
         "Debian freedoom 0.12.1: CREDITS",
         "data/build/licences.py: copied",
     ),
+    Origin("midi/songs/*.mid", MIT, "the project's own", "data/build/songs.py: a song of the course's composer"),
     Origin("models/*/weights.safetensors", MIT, "the project's own", "course_utils/train: recipe in the card"),
     Origin("models/*/model.safetensors", MIT, "the project's own", "course_utils/train: recipe in the card"),
     Origin("models/*/config.json", MIT, "the project's own", "course_utils/train: sizes of the network"),

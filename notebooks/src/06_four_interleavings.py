@@ -57,7 +57,8 @@ warnings.simplefilter("ignore", SubstitutionWarning)
 
 # %% [markdown]
 # **Hear it first.** Twenty seconds of a piece from the free game Freedoom. A sitar sings, at first alone. Then a choir,
-# drums and a bass come in under it. Switch between the melody alone, the others alone, and all of them.
+# drums and a bass come in under it. Switch between the melody alone, the others alone, and all of them. (The course's
+# small soundfont has neither a sitar nor a choir. Below the player it says what you hear in their place.)
 
 
 # %%
@@ -91,6 +92,11 @@ clips_player(
     rows, title="What is given, what is to be written", source="Freedoom", packing="mp3", spectrogram=False,
     budget=700_000,
 )  # fmt: skip
+
+# %%
+from course_utils.synth.play import what_is_said
+
+print(*what_is_said(token_lists.combine(band, melody)), sep="\n")
 
 # %% tags=["nbval-check-output"]
 print("melody:", len(melody), "notes - the others:", len(band), "notes")
@@ -926,7 +932,7 @@ for reach in (64, 256, 1023):
 # ## Your own piece
 #
 # Put the path of any MIDI file in here. The course looks for the part that sings, or you name one. With a kernel
-# running, choose which 20 seconds.
+# running, choose which 20 seconds. (Of a piece with very many notes it takes 10 or 5, so that they can be told apart.)
 
 # %%
 from course_utils.amt.accompany import choose_melody, parts_of
@@ -939,7 +945,10 @@ parts = parts_of(path or freedoom / "fd12_freedoom2_D_BETWEE.mid")
 
 
 def stepper_from(start):
-    playing = within(parts, start, 20)
+    for seconds in (20, 10, 5):
+        playing = within(parts, start, seconds)
+        if sum(len(part.events) for part in playing) < 550:
+            break
     sings = choose_melody(playing, named)
     others = joined([part for part in playing if part.number != sings.part.number])
     return interleaving_stepper(others, as_controls(sings.part.events), "Your piece", source=sings.why)

@@ -27,11 +27,11 @@ def spans_of(case: dict[str, Any]) -> tuple[tuple[int, int], ...]:
     """What our rules allow, with those rules on that the case speaks of."""
     steps = [step for step in case["step"].split("+") if step in STEPS]
     on = {rule for step in steps for rule in STEPS[step]}
-    rules = Rules(**{rule: rule in on for rule in ("slots", "specials", "time", "gap", "instruments")})
+    rules = Rules(**{rule: rule in on for rule in ("slots", "specials", "time", "gap", "instruments", "once")})
     slot = case.get("idx", 0 if "future" in steps else 2) % 3
     history = golden("amt/logits.json")["histories"].get(case.get("history"), [])
     used = instruments_in(as_triples(history))
-    return allowed(slot, case.get("curtime", 0), used, rules, compat=True)
+    return allowed(slot, case.get("curtime", 0), used, rules=rules, compat=True)
 
 
 @pytest.mark.parametrize("case", CASES, ids=name)
