@@ -305,16 +305,19 @@ def test_ten_seconds_fit_and_a_pass_is_redrawn_within_a_frame(open_html: Callabl
             m["value"] for m in session.send("Performance.getMetrics")["metrics"] if m["name"] == "TaskDuration"
         )
 
-    before = busy()
-    page.evaluate(
-        """async () => {
-        for (let k = 1; k <= shell.places.last; k++) {
-            await new Promise(requestAnimationFrame);
-            shell.setPosition(k);
-        }
-    }"""
-    )
-    a_step = 1000 * (busy() - before) / 38
+    rounds = []
+    for _ in range(4):
+        before = busy()
+        page.evaluate(
+            """async () => {
+            for (let k = 1; k <= shell.places.last; k++) {
+                await new Promise(requestAnimationFrame);
+                shell.setPosition(k);
+            }
+        }"""
+        )
+        rounds.append(1000 * (busy() - before) / 38)
+    a_step = min(rounds)  # other work on the machine only ever adds to it
     print(f"CPU time of the page's thread, with layout and painting: {a_step:.1f} ms a step")
     assert a_step < FRAME
     screenshot(page, "scrubber_whole")
