@@ -341,10 +341,13 @@ print(f"kept: {kept.kept_fraction:.0%} of the codes, {kept.bits_per_second(own.f
 # seconds. All its later notes were written by the model, one after another.
 
 # %%
+import warnings
+
 from course_utils.amt import as_controls, token_lists, vocab
 from course_utils.amt.generate import generate as write_events
 from course_utils.amt.load import load_amt
-from course_utils.synth.play import play
+from course_utils.synth.play import play, what_is_said
+from course_utils.synth.render import SubstitutionWarning
 from course_utils.train.accompaniments import excerpt
 from course_utils.train.music import song_piece
 
@@ -354,6 +357,8 @@ band = ballad.accompaniment[vocab.onsets(ballad.accompaniment) < 300]  # hundred
 written = write_events(load_amt("course"), 3, 8, band, melody, seed=0)
 together = token_lists.combine(written.events, melody)
 alone = token_lists.clip(ballad.melody, 0, 799)
+warnings.simplefilter("ignore", SubstitutionWarning)
+print(*what_is_said(together), sep="\n")  # the course has a small synthesiser: who plays what it has no sound for
 sounds = [play(part, seconds=8) for part in (alone, together)]
 
 # %%

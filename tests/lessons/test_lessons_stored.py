@@ -1,6 +1,7 @@
 """Every stored lesson belongs to its text and was executed top to bottom by the present code."""
 
 import json
+import re
 import shutil
 
 import nbformat
@@ -45,6 +46,15 @@ def test_the_notebook_is_valid_and_nothing_in_it_fetches_a_script(source):
     for page in pages:
         assert "require.js" not in page
         assert 'src="http' not in "".join(page), "a saved page loads something from the network"
+
+
+@pytest.mark.parametrize("source", LESSONS, ids=IDS)
+def test_the_notebook_shows_no_warning_and_no_path_of_the_machine_that_made_it(source):
+    notebook = upkeep.read_stored(source)
+    streams = [o for cell in notebook.cells for o in cell.get("outputs", []) if o["output_type"] == "stream"]
+    assert streams, "a lesson without printed lines proves nothing here"
+    assert [o["text"] for o in streams if o["name"] == "stderr"] == []
+    assert not re.search(r"(?<![\w./])/(?:home|Users|root|tmp|work|var)/", "".join(o["text"] for o in streams))
 
 
 @pytest.mark.parametrize("source", LESSONS, ids=IDS)
