@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import itertools
 import shutil
 from functools import cache
 from typing import Any
@@ -14,11 +15,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from course_utils.amt import token_lists, vocab
-from course_utils.amt.generate import Generated, GenerateError, Settings, generate, generate_ar
+from course_utils.amt.generate import Generated, GenerateError, Settings, draw_token, generate, generate_ar
 from course_utils.amt.interleave import anticipate
 from course_utils.amt.load import compile_steps
 from course_utils.amt.network import AMT, AMTConfig, Cache
 from course_utils.amt.rules import ALL, Rules
+from course_utils.amt.sampling import draw
 from course_utils.amt.vocab import Triples, as_controls, as_triples, onsets
 from course_utils.amt.window import Reader, Window, relative, room_in, slide_effect
 
@@ -72,6 +74,24 @@ def test_no_rule_is_ever_broken(seed: int, top_p: float, slide: str | int) -> No
         assert not vocab.is_control(rows).any()
         assert (np.diff(onsets(rows)) >= 0).all()
         assert len(rows) == 0 or onsets(rows).max() < 400
+
+
+@given(
+    st.sets(st.integers(0, 400), min_size=1, max_size=40).map(sorted), st.floats(0, 0.999), st.sampled_from([0.6, 1.0])
+)
+@settings(max_examples=60, deadline=None)
+def test_a_token_is_drawn_from_the_spans_alone_whatever_lies_between(
+    bounds: list[int], uniform: float, top_p: float
+) -> None:
+    spans = tuple((a, b) for a, b in itertools.pairwise(bounds))[::2] or ((bounds[0], bounds[0] + 1),)
+    hidden = torch.randn(16, generator=torch.Generator().manual_seed(len(bounds)))
+    token, how = draw_token(model(), hidden, spans, uniform, Settings(top_p))
+    tokens = [number for low, high in spans for number in range(low, high)]
+    plain = draw(model().logits(hidden)[tokens], uniform, top_p)
+    assert int(token) == tokens[int(plain.index)]
+    assert int(how.nucleus) == int(plain.nucleus)
+    assert float(how.probability) == pytest.approx(float(plain.probability), rel=1e-4)
+    assert float(how.entropy) == pytest.approx(float(plain.entropy), abs=1e-3)
 
 
 def test_a_seed_means_the_same_music_and_another_other() -> None:
@@ -207,6 +227,18 @@ def test_a_rule_that_is_off_is_broken_and_counted(name: str) -> None:
 def test_the_limit_ends_a_run() -> None:
     made = sample(0, 100, max_events=4)
     assert (made.stopped, made.complete, len(made.steps)) == ("limit", False, 4)
+
+
+def test_a_heap_ends_a_run_where_that_is_asked() -> None:
+    assert sample(most_at_once=100).complete
+    made = sample(rules=Rules(once=False), top_p=0.01, most_at_once=3)  # the likeliest again and again
+    assert made.stopped == "crowded"
+    assert not made.complete
+    at, counts = np.unique(onsets(made.new), return_counts=True)
+    assert (counts[-1], counts[:-1].max(initial=0) <= 3) == (4, True)
+    assert made.reached == vocab.seconds(int(at[-1]))
+    with pytest.raises(ValueError, match="most_at_once is at least 1"):
+        sample(most_at_once=0)
 
 
 def test_an_interrupt_loses_nothing() -> None:
@@ -371,6 +403,23 @@ def test_impossible_stretches_and_lists() -> None:
         sample(0, 4, None, scale(0, 1))
     with pytest.raises(vocab.TokensError):
         sample(0, 4, np.array([1, 2]))
+
+
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        ([-5, 10_020, 11_060], r"has no time: \[-5, 10020, 11060\]"),
+        ([5, 20, 11_060], r"has no duration: \[5, 20, 11060\]"),
+        ([5, 11_000, 11_060], "has no duration"),
+        ([5, 10_020, 10_999], "has no note"),
+    ],
+)
+def test_rows_that_are_no_events(row: list[int], said: str) -> None:
+    with pytest.raises(GenerateError, match=f"event 0 {said}"):
+        sample(inputs=as_triples([row]))
+    if row[2] >= vocab.NOTE_OFFSET:
+        with pytest.raises(GenerateError, match=f"control 0 {said}"):
+            sample(controls=as_controls(as_triples([row])))
 
 
 def test_networks_that_cannot_be_sampled_from() -> None:

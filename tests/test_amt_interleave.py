@@ -12,15 +12,28 @@ from hypothesis import strategies as st
 from course_utils.amt import token_lists as lists
 from course_utils.amt.interleave import (
     MODES,
+    Rule,
     anticipate,
     arrange,
     de_interleave,
     distances,
+    futures,
+    mirrored,
     parting,
     rule_of,
     stopping_time_violations,
 )
-from course_utils.amt.vocab import REST, SEPARATOR, TokensError, Triples, as_controls, as_triples, is_control, onsets
+from course_utils.amt.vocab import (
+    REST,
+    SEPARATOR,
+    TokensError,
+    Triples,
+    as_controls,
+    as_triples,
+    is_control,
+    notes,
+    onsets,
+)
 
 rows = st.tuples(st.integers(0, 2500), st.integers(10_000, 10_999), st.integers(11_000, REST - 1))
 events = st.lists(rows, max_size=25).map(lambda some: lists.sort(as_triples(np.array(some, dtype=int))))
@@ -192,6 +205,44 @@ def test_rules_are_judged_by_what_they_do() -> None:
     assert stopping_time_violations(by_count, MUSIC, MELODY) == []
     backwards = lambda some, given_: arrange(some, given_, "sort").tokens[::-1]  # noqa: E731
     assert stopping_time_violations(backwards, MUSIC, MELODY)
+
+
+def peeks_at_notes(some: Triples, given_: Triples) -> Triples:
+    """One control before each event of an even note."""
+    order, waiting = [], list(range(len(given_)))
+    for place, note in enumerate(notes(some).tolist()):
+        if waiting and note % 2 == 0:
+            order.append(len(some) + waiting.pop(0))
+        order.append(place)
+    return np.concatenate([some, given_])[order]
+
+
+def peeks_at_the_number(some: Triples, given_: Triples) -> Triples:
+    """The controls spread evenly among the events."""
+    step = max(len(some) // max(len(given_), 1), 1)
+    order = list(range(len(some)))
+    for number in reversed(range(min(len(given_), len(some) // step))):
+        order.insert(number * step, len(some) + number)
+    return np.concatenate([some, given_])[order]
+
+
+@pytest.mark.parametrize("rule", [peeks_at_notes, peeks_at_the_number])
+def test_it_is_not_only_times_that_a_rule_may_look_at(rule: Rule) -> None:
+    assert stopping_time_violations(rule, MUSIC, MELODY)
+
+
+@given(events, st.integers(0, 40))
+def test_futures_share_their_past(some: Triples, cut: int) -> None:
+    cut = min(cut, len(some))
+    if cut == len(some):
+        return
+    for future in futures(some, cut, (1, 200)):
+        assert future[:cut].tolist() == some[:cut].tolist()
+        assert (np.diff(onsets(future)) >= 0).all()
+        assert not is_control(future).any()
+        assert future.min(initial=0) >= 0
+    again = mirrored(mirrored(some))
+    assert again.tolist() == some.tolist()
 
 
 def test_a_violation_shows_where() -> None:

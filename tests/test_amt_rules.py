@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
 
 import numpy as np
@@ -20,6 +21,8 @@ from course_utils.amt.rules import (
     allowed,
     broken_rules,
     instruments_in,
+    joined,
+    leave_out,
     playable,
     remove,
     size,
@@ -110,6 +113,19 @@ def test_removing_is_what_sets_do(found: list[tuple[int, int]], low: int, high: 
     left = remove(tuple(found), low, high)
     assert tokens_in(left) == tokens_in(tuple(found)) - set(range(low, high))
     assert low >= high or all(a < b for a, b in left)
+
+
+@given(st.sets(st.integers(0, 60)), st.sets(st.integers(0, 60)), st.integers(0, 9))
+def test_single_tokens_leave_and_spans_are_joined_over_holes(there: set[int], gone: set[int], hole: int) -> None:
+    spans = tuple((a, a + 1) for a in sorted(there))
+    left = leave_out(joined(spans, 0), gone)
+    assert tokens_in(left) == there - gone
+    assert list(left) == sorted(left)
+    assert all(a < b for a, b in left)
+    over = joined(left, hole)
+    assert tokens_in(over) >= tokens_in(left)
+    assert all(low - high > hole for (_, high), (low, _) in itertools.pairwise(over))
+    assert (not left and not over) or (over[0][0], over[-1][1]) == (left[0][0], left[-1][1])
 
 
 @given(

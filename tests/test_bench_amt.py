@@ -11,6 +11,7 @@ from benchmarks import amt as bench
 from benchmarks.baselines import amt as authors
 from course_utils.amt import vocab
 from course_utils.amt.network import AMTConfig
+from course_utils.amt.rules import allowed
 from course_utils.amt.vocab import as_triples
 
 TINY = AMTConfig(width=8, layers=1, heads=1)
@@ -44,6 +45,10 @@ def test_every_part_gives_rows_that_say_what_they_are() -> None:
 def test_a_whole_turn_of_the_window_is_measured() -> None:
     times = list(bench.event_seconds(bench.random_network(TINY), 330, 8, slide=5))
     assert len(times) == 8
+
+
+def test_all_times_are_scored_that_are_charged_for() -> None:
+    assert allowed(0, floor_ticks=800, rules=bench.ALL_TIMES) == ((0, vocab.MAX_TIME),)
 
 
 def test_the_bytes_of_a_token_are_those_of_its_layers_and_a_third_of_the_scores() -> None:

@@ -8,7 +8,7 @@ from course_utils.paths import ROOT
 
 PACKAGE = ROOT / "course_utils"
 # Each may import from those before it and from its own; `train`, `cli` and `upkeep` stand apart, beside the top.
-BOTTOM = ("files", "facts", "paths", "project", "packages", "compat", "linear")
+BOTTOM = ("files", "facts", "paths", "project", "packages", "compat", "linear", "threads")
 MODELS = ("audio", "zoo", "codec", "vampnet", "amt", "synth", "recorded")
 ORDER = (*BOTTOM, *MODELS, "exercises", "show", "train", "cli", "upkeep")
 ENTRANCES = ("__init__", "__main__")  # name what lies in the others

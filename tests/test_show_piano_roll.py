@@ -149,7 +149,7 @@ def test_an_excerpt_begins_at_its_start(material: Any) -> None:
 def test_a_program_without_a_sound_of_its_own_is_said(player: Any) -> None:
     with pytest.warns(SubstitutionWarning):
         Renderer(data_folder() / sound.FONT).mono(to_pretty_midi(rows((0, 1, 60, 47))), 1.0)
-    assert "Program 47" in player.note
+    assert "Timpani is played by" in player.note
     assert player.note.startswith("Sound: ")
 
 

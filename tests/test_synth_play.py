@@ -56,7 +56,7 @@ def test_no_instrument_is_silent_and_a_stand_in_is_named(instrument):
     if said:
         with pytest.warns(SubstitutionWarning, match="is played by"):
             sound = play(midi, seconds=0.5)
-        assert f"program {instrument} " in said[0]
+        assert said[0].startswith(f"{pretty_midi.program_to_instrument_name(instrument)} is played by ")
     else:
         sound = play(midi, seconds=0.5)
     assert np.abs(sound).max() > 1e-3
@@ -125,10 +125,10 @@ def test_a_file_sounds_as_the_piece_in_it(tmp_path):
     path = tmp_path / "piece.mid"
     piece((0, 0.3, 60, 0), (0.1, 0.2, 38, 128), (0.2, 0.3, 64, 14)).write(str(path))
     midi = pretty_midi.PrettyMIDI(str(path))
-    with pytest.warns(SubstitutionWarning, match="program 14"):
+    with pytest.warns(SubstitutionWarning, match="Tubular Bells"):
         expected = play(midi)
     for given in (path, str(path)):
-        with pytest.warns(SubstitutionWarning, match="program 14"):
+        with pytest.warns(SubstitutionWarning, match="Tubular Bells"):
             np.testing.assert_array_equal(play(given), expected)
         assert what_is_said(given) == what_is_said(midi) != []
     assert np.abs(expected).max() > 1e-3

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pretty_midi
@@ -96,7 +98,8 @@ def test_every_program_sounds_and_says_what_plays_it(renderer: Renderer, program
     assert level(out) > 1e-3
     said = [str(w.message) for w in caught if w.category is SubstitutionWarning]
     assert len(said) == (program not in present)
-    assert all(f"program {program} " in sentence for sentence in said)
+    name = pretty_midi.program_to_instrument_name(program)
+    assert all(sentence.startswith(f"{name} is played by ") for sentence in said)
 
 
 def test_another_drum_kit_sounds_and_says_so(renderer: Renderer):
@@ -196,6 +199,19 @@ def test_no_drum_key_is_silent(renderer: Renderer, key: int):
         assert level(renderer.mono(piece((0, 0.05, key), is_drum=True), 0.1)) > 1e-3
 
 
+@pytest.mark.parametrize(("key", "is_drum"), [(36, True), (38, True), (42, True), (60, False), (84, False)])
+@pytest.mark.parametrize("length", [0.0, 0.001, 0.01])
+def test_a_note_of_no_length_is_heard(renderer: Renderer, key: int, is_drum: bool, length: float):
+    short, long = (renderer.mono(piece((0, end, key), is_drum=is_drum), 0.5) for end in (length, 0.3))
+    assert np.abs(short).max() > np.abs(long).max() / 4
+
+
+def test_a_note_of_no_length_does_not_end_the_next_one(renderer: Renderer):
+    alone = renderer.mono(piece((0.01, 0.5, 60)), 0.5)
+    behind = renderer.mono(piece((0, 0, 60), (0.01, 0.5, 60)), 0.5)
+    assert level(behind[RATE // 4 :]) > 0.7 * level(alone[RATE // 4 :])
+
+
 def test_in_a_kit_the_nearest_key_is_not_an_octave_away():
     kit = Preset(0, 128, "", frozenset({40, 51}))
     assert [kit.nearest_key(pitch) for pitch in (39, 40, 45, 46, 52, 64)] == [40, 40, 40, 51, 51, 51]
@@ -213,10 +229,53 @@ def test_keys_read_from_the_font_are_those_that_sound():
 def test_nearest_program_stays_in_the_family():
     available = [0, 16, 25, 33, 48, 56, 73, 81, 89]
     assert [nearest_program(p, available) for p in (0, 7, 20, 30, 39, 44, 62, 75, 80, 95)] == [
-        0, 0, 16, 25, 33, 48, 56, 73, 81, 89,
+        0, 0, 73, 25, 33, 48, 56, 73, 81, 89,
     ]  # fmt: skip
-    assert nearest_program(65, available) == 73  # a saxophone: pipes are next to reeds
+    assert nearest_program(70, available) == 73  # a bassoon: pipes are next to reeds
     assert nearest_program(9, available) == 0  # a glockenspiel: struck, like a piano
+
+
+PLUCKED_OR_STRUCK = ("Harpsichord", "Dulcimer", "Pizzicato Strings", "Orchestral Harp", "Timpani", "Sitar", "Banjo",
+                     "Shamisen", "Koto", "Kalimba", "Tinkle Bell", "Steel Drums", "FX 3 (crystal)")  # fmt: skip
+HELD = ("Choir Aahs", "Voice Oohs", "Accordion", "Harmonica", "Alto Sax", "French Horn", "Fiddle", "Shanai", "Bagpipe")
+
+
+@pytest.mark.parametrize(("names", "dies_away"), [(PLUCKED_OR_STRUCK, True), (HELD, False)])
+def test_a_stand_in_is_held_or_dies_away_as_what_it_stands_for(renderer: Renderer, names: Any, dies_away: bool):
+    for name in names:
+        program = pretty_midi.instrument_name_to_program(name)
+        with pytest.warns(SubstitutionWarning, match=re.escape(f"{name} is played by")):
+            out = renderer.mono(piece((0, 3, 67), program=program), seconds=3)
+        loud = [level(out[round(s * RATE) : round((s + 0.2) * RATE)]) for s in np.arange(0, 2.8, 0.2)]
+        assert (loud[-1] < max(loud) / 3) == dies_away, name
+
+
+@pytest.mark.parametrize(
+    ("name", "keys"), [("Woodblock", {76, 77}), ("Taiko Drum", {41, 43}), ("Applause", {49}), ("Agogo", {67, 68})]
+)
+def test_what_is_a_drum_is_played_by_the_drum_kit(renderer: Renderer, name: str, keys: set[int]):
+    program = pretty_midi.instrument_name_to_program(name)
+    listed = ("key " if len(keys) == 1 else "keys ") + ", ".join(map(str, sorted(keys)))
+    with pytest.warns(SubstitutionWarning) as caught:
+        out = renderer.mono(piece((0, 0.3, 60), program=program), seconds=0.5)
+    assert [str(warning.message) for warning in caught] == [f"{name} is played by the drum kit ({listed})"]
+    kit = renderer.mono(piece((0, 0.3, min(keys, key=lambda key: abs(key - 60))), is_drum=True), seconds=0.5)
+    np.testing.assert_array_equal(out, kit)
+
+
+def test_toms_that_are_a_program_rise_with_the_pitch(renderer: Renderer):
+    preset, _ = choose_preset(117, False, renderer.presets)
+    assert [preset.nearest_key(pitch) for pitch in (36, 44, 46, 60)] == [41, 43, 45, 50]
+
+
+def test_stand_ins_give_way_to_what_a_font_has():
+    presets = [Preset(24, 0, "Nylon"), Preset(104, 0, "Sitar"), Preset(116, 0, "Taiko"), Preset(0, 128, "Kit")]
+    assert choose_preset(104, False, presets) == (presets[1], "")
+    assert choose_preset(116, False, presets) == (presets[2], "")
+    assert choose_preset(104, False, presets[:1]) == (presets[0], "Sitar is played by Nylon")  # no steel strings
+    assert choose_preset(116, False, presets[:1])[0] == presets[0]  # no kit
+    without = Preset(0, 128, "Kit", frozenset({38}))
+    assert choose_preset(116, False, [presets[0], without])[0] == presets[0]  # a kit without toms
 
 
 @given(program=st.integers(0, 127), available=st.sets(st.integers(0, 127), min_size=1))

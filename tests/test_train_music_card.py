@@ -49,7 +49,8 @@ from course_utils.train.accompaniments import (
     excerpt,
     fulfilled,
     generated_table,
-    judge_melody,
+    judge_bits,
+    judge_made,
     key_signature,
     melody_table,
     requests,
@@ -60,6 +61,7 @@ from course_utils.train.anticipation import MusicRecipe
 from course_utils.train.music import HELD_OUT_SONGS, Piece, held_out_pieces, song_piece
 from course_utils.train.music_card import (
     as_page,
+    beyond,
     full_sequences,
     judge,
     measured_pieces,
@@ -466,13 +468,15 @@ def test_the_floor_is_judged_point_by_point() -> None:
     good = {"low": 0.1}
     bits = {"none - right": good, "wrong - none": good}
     made = {measure: {"right - none": good, "none - wrong": good} for measure in ("chord", "key")}
-    assert list(judge_melody(bits, made).values()) == [True] * 6
+    assert list(judge_bits(bits, "songs").values()) == [True] * 2
+    assert list(judge_made(made, "songs").values()) == [True] * 4
+    assert len(judge_made({"key": made["key"]}, "Freedoom")) == 2
     for pair in bits:
-        assert list(judge_melody({**bits, pair: {"low": -0.1}}, made).values()).count(False) == 1
+        assert list(judge_bits({**bits, pair: {"low": -0.1}}, "songs").values()).count(False) == 1
     for measure in made:
         for pair in made[measure]:
             worse = {**made, measure: {**made[measure], pair: {"low": 0.0}}}
-            assert list(judge_melody(bits, worse).values()).count(False) == 1
+            assert list(judge_made(worse, "songs").values()).count(False) == 1
     rows = {name: {"gain": {"low": 0.1}} for name in GUESSES}
     table = {"Freedoom": rows, "songs": rows, "all": rows}
     assert len(judge_guesses(table)) == 2 * len(GUESSES)
@@ -503,6 +507,11 @@ def test_the_page_says_what_was_measured() -> None:
     assert page == as_page(json.loads(json.dumps(rounded(card), allow_nan=False)))
     for point, met in found["floor"].items():
         assert f"- {'met' if met else 'NOT met'}: {point}" in page
+    for point, shown in found["beyond"].items():
+        assert f"- {'shown' if shown else 'NOT shown'}: {point}" in page
+    for music, points in (("Freedoom", 4), ("songs, pooled", 4)):
+        assert sum(f", on {music}, outside" in point for point in found["beyond"]) == points
+    assert sum(", on songs, outside" in point and "melody" in point for point in found["floor"]) == 6
     for group in ("songs", "Freedoom"):
         row = found["melody"][group]["given"]["wrong"]
         assert f"| {group} (2) | wrong | {row['bits']['event']:.2f} ± {row['bits_error']['event']:.2f} |" in page
@@ -514,6 +523,7 @@ def test_the_page_says_what_was_measured() -> None:
     assert "Freedoom, key: original - right" in page[page.index("Pooled, each second") :]
     assert f"right - none {100 * pooled:.1f} (" in page[page.index("Pooled, each second") :]
     assert found["floor"] == judge(found)
+    assert found["beyond"] == beyond(found)
 
 
 def test_the_cards_songs_are_none_that_a_training_run_watches(tmp_path: Path) -> None:
@@ -592,6 +602,7 @@ def test_the_shipped_card_is_of_the_shipped_weights() -> None:
     assert stored["weights_bytes"] == path.stat().st_size
     assert (path.parent / "card.md").read_text("utf-8") == as_page(stored)
     assert stored["floor"] == judge(stored)
+    assert stored["beyond"] == beyond(stored)
 
 
 def test_a_figure_of_the_shipped_card_is_what_its_weights_give() -> None:

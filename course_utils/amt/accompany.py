@@ -8,8 +8,9 @@ Source: the tasks, 20 s with 5 s of prompt, are those of the human evaluation in
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
@@ -28,6 +29,7 @@ SINGING_NAMES = ("melody", "vocal", "voice", "lead", "sing", "solo")
 FEWEST_NOTES = 4  # of a part that can be a melody
 WEAK = 0.5  # a part that sings in fewer seconds, or with fewer notes one at a time, is a doubtful melody
 OVERLAP_TICKS = 5
+UNPITCHED = {vocab.DRUMS, 113, *range(115, 128)}  # drums, agogo, woodblock and the like, sound effects
 
 
 class MelodyError(GenerateError):
@@ -77,7 +79,7 @@ def parts_of(piece: Triples | str | os.PathLike[str] | mido.MidiFile) -> list[Pa
         midi = open_midi(piece)
         silent = [_without_notes(track) for track in midi.tracks]
         found = [
-            (track.name.strip(), instrument, events)
+            (readable(track.name), instrument, events)
             for number, track in enumerate(midi.tracks)
             for _, instrument, events in _by_instrument(_track_alone(midi, silent, number))
         ]
@@ -89,6 +91,21 @@ def parts_of(piece: Triples | str | os.PathLike[str] | mido.MidiFile) -> list[Pa
         Part(number, name or instrument_name(instrument), instrument, events)
         for number, (name, instrument, events) in enumerate(found)
     ]
+
+
+def readable(name: str) -> str:
+    """A track's name as it was meant: MIDI does not say how its letters are written, and mido takes them for Latin-1.
+
+    It is UTF-8 if it can be; Shift JIS if it can be and most bytes are no ASCII. Control characters are left out.
+    """
+    raw = name.encode("latin-1", "replace")
+    foreign = sum(byte > 127 for byte in raw)
+    for encoding in ("utf-8", "cp932"):
+        if foreign and (encoding == "utf-8" or foreign > len(raw) / 2):
+            with contextlib.suppress(UnicodeDecodeError):
+                name = raw.decode(encoding)
+                break
+    return "".join(letter for letter in name if letter.isprintable()).strip()
 
 
 def _by_instrument(tokens: Triples) -> list[tuple[str, int, Triples]]:
@@ -169,7 +186,8 @@ def _labels(parts: Sequence[Part]) -> str:
 def _sings_most(parts: Sequence[Part]) -> Melody:
     if not parts:
         raise MelodyError("no note begins here: choose another stretch of the piece")
-    pitched = [part for part in parts if part.instrument != vocab.DRUMS]
+    pitched = [part for part in parts if part.instrument not in UNPITCHED]
+    pitched = pitched or [part for part in parts if part.instrument != vocab.DRUMS]
     if not pitched:
         raise MelodyError("only drums play here, and a melody needs pitches: ask for the melody 'drums' to keep them")
     able = [part for part in pitched if len(part.events) >= FEWEST_NOTES] or pitched
@@ -181,10 +199,14 @@ def _sings_most(parts: Sequence[Part]) -> Melody:
 def _doubt(part: Part, mark: Singing) -> str:
     """What speaks against a part as the melody, as the end of a sentence about it; "" if nothing does."""
     against = []
+    if mark.highest < WEAK:
+        against.append(f"is the highest in only {mark.highest:.0%} of its notes")
     if mark.present < WEAK:
         against.append(f"begins a note in only {mark.present:.0%} of the seconds")
     if mark.single < WEAK:
-        against.append(f"plays only {mark.single:.0%} of its notes one at a time")
+        never = mark.single < 0.005  # else "0 %"
+        single = f"only {mark.single:.0%} of its notes" if not never else "none of its notes"
+        against.append(f"plays {single} one at a time")
     if len(part.events) < FEWEST_NOTES:
         against.append(f"has only {len(part.events)} {'note' if len(part.events) == 1 else 'notes'}")
     return " and ".join(against)
@@ -207,8 +229,8 @@ class Singing:
     def __str__(self) -> str:
         said = ", and its name says so" if self.named else ""
         return (
-            f"the highest in {self.highest:.0%} of its notes, alone in {self.single:.0%}, "
-            f"there in {self.present:.0%} of the seconds{said}"
+            f"the highest in {self.highest:.0%} of its notes, {self.single:.0%} of them one at a time, "
+            f"one begins in {self.present:.0%} of the seconds{said}"
         )
 
 
@@ -220,7 +242,8 @@ def singing(part: Part, pitched: Sequence[Part]) -> Singing:
     _, voices = _sounding(part.events, at)
     length = max(vocab.onsets(everything).max() // vocab.TIME_RESOLUTION + 1, 1)
     present = len(np.unique(at // vocab.TIME_RESOLUTION)) / length
-    named = any(word in part.name.lower() for word in SINGING_NAMES)
+    own = part.name if part.name != instrument_name(part.instrument) else ""  # "Lead 1 (square)" says nothing
+    named = any(word in own.lower() for word in SINGING_NAMES)
     return Singing(float((pitch >= top).mean()), float((voices == 1).mean()), float(present), named)
 
 
@@ -338,6 +361,42 @@ def continue_piece(
         )
     made = generate(model, prompt, duration, inputs, **options)
     return Made("continuation", made.events, inputs, made.new, original, (prompt, duration), None, made)
+
+
+@dataclass(frozen=True, eq=False)
+class Tried:
+    """What came of sampling with one seed after another."""
+
+    made: Made
+    seed: int  # of it
+    lost: tuple[tuple[int, float], ...]  # seeds with which the model lost its way, and where, in s
+
+
+def densest(events: Triples) -> int:
+    """The largest number of notes that begin at one tick."""
+    return int(np.unique(vocab.onsets(token_lists.unpad(events)), return_counts=True)[1].max(initial=0))
+
+
+def with_seeds(sample: Callable[..., Made], seed: int, tries: int, crowd: int) -> Tried:
+    """Sample with `seed`, and with the next ones while the model loses its way, in `tries` tries at most.
+
+    It has lost its way where more than `crowd` sampled notes begin at one tick: it takes a moment that it has made too
+    full for a piece in which moments are, and piles up more. sample: takes seed and most_at_once, as the three tasks
+    do. Of tries that all went astray, the one that came furthest. A single try is not cut short.
+    """
+    if tries <= 1:
+        return Tried(sample(seed=seed, most_at_once=None), seed, ())
+    lost: list[tuple[int, float]] = []
+    furthest = None
+    for number in range(seed, seed + tries):
+        made = sample(seed=number, most_at_once=crowd)
+        if made.generated.stopped != "crowded":
+            return Tried(made, number, tuple(lost))
+        lost.append((number, made.generated.reached))
+        if furthest is None or made.generated.reached > furthest[0].generated.reached:
+            furthest = made, number
+    assert furthest is not None
+    return Tried(*furthest, tuple(lost))
 
 
 def _parts(piece: Piece) -> Sequence[Part]:

@@ -30,15 +30,18 @@ from course_utils.amt.rules import (
     allowed,
     broken_rules,
     instruments_in,
+    joined,
     size,
     struck_at,
 )
 from course_utils.amt.sampling import Drawn, check_sampling, draw
 from course_utils.amt.vocab import Triples
 from course_utils.amt.window import BLOCK_SHARE, HEADROOM_TICKS, Reader, Window, relative, room_in
+from course_utils.threads import one_for_small
 
 Progress = Callable[[float, float], None]  # seconds of music done, seconds in all
 COMPAT_CLIP_TICKS = 5  # the released code drops controls before 5 ticks, where 5 s was probably meant
+SMALL_HOLE = vocab.MAX_PITCH  # holes of up to so many forbidden tokens are scored along with what is around them
 LONGEST_DELTA = 60.0  # s: a control further ahead could not be said with times up to 100 s
 
 
@@ -87,7 +90,7 @@ class Generated:
     trace: tuple[Token, ...]
     steps: tuple[Sampled, ...]  # the last may lie at or beyond the end, then it is not among the events
     broken: dict[str, int]  # how many sampled events break each rule, for rules that are broken at all
-    stopped: str  # "end", "interrupted" or "limit"
+    stopped: str  # "end", "interrupted", "limit" (max_events) or "crowded" (most_at_once)
     reached: float  # s, up to where there is music
     readings: int  # how often the window was read from its beginning
 
@@ -115,6 +118,7 @@ class Settings:
     cache: bool = True
     compat: bool = False
     max_events: int = 10_000
+    most_at_once: int | None = None
 
     def __post_init__(self) -> None:
         check_sampling(self.top_p, self.temperature)
@@ -127,6 +131,8 @@ class Settings:
             raise ValueError(f"slide is 'block', 'exact' or a number of events from 1 on, not {self.slide!r}")
         if self.max_events < 1:
             raise ValueError(f"max_events is at least 1, not {self.max_events}")
+        if self.most_at_once is not None and self.most_at_once < 1:
+            raise ValueError(f"most_at_once is at least 1, or None for no limit, not {self.most_at_once}")
 
     @property
     def delta_ticks(self) -> int:
@@ -158,6 +164,7 @@ def generate(
     progress: Progress | None = None,
     compat: bool = False,
     max_events: int = 10_000,
+    most_at_once: int | None = None,
 ) -> Generated:
     """Sample events from `start` to `end` seconds.
 
@@ -165,16 +172,18 @@ def generate(
     are part of the result: leave a gap from start to end for infilling, leave them out for a continuation.
     controls: controls int64 [M, 3] that are known beforehand and not part of the result. seed: the same seed gives the
     same events. rules: see `Rules`. slide: by default "block", with compat "exact". An interrupt (KeyboardInterrupt)
-    ends sampling and returns what there is; `stopped` says so.
+    ends sampling and returns what there is; `stopped` says so. max_events, most_at_once: so does more than so many
+    events, or more than so many that begin at one tick: then a model has lost its way, and goes on piling up notes.
 
     compat: as the released code: controls in the first 5 ticks are dropped, the prompt is interleaved with 5 s
     whatever delta is, REST may stand for a time or duration, time may leap by more than a second and a note may begin
     again at its own tick (that they may not are our rules, see `Rules`), 15 instruments of any kind are the limit,
     seconds are cut to ticks, and a window of more than 100 s ends the music. By default none of this is so.
-    Raises GenerateError for lists that are not what they should be, ValueError for impossible settings.
+    Raises GenerateError for lists that are not what they should be (without compat token by token), ValueError for
+    impossible settings.
     """
     slide = slide or ("exact" if compat else "block")
-    settings = Settings(top_p, temperature, delta, seed, rules, slide, cache, compat, max_events)
+    settings = Settings(top_p, temperature, delta, seed, rules, slide, cache, compat, max_events, most_at_once)
     return _run(model, prepare(start, end, inputs, controls, settings), settings, progress)
 
 
@@ -194,6 +203,7 @@ def generate_ar(
     progress: Progress | None = None,
     compat: bool = False,
     max_events: int = 10_000,
+    most_at_once: int | None = None,
 ) -> Generated:
     """The baseline without anticipation: each given event or control is put in only when its time has come.
 
@@ -201,7 +211,7 @@ def generate_ar(
     compat: as the released code, which returns the events that were put in twice.
     """
     slide = slide or ("exact" if compat else "block")
-    settings = Settings(top_p, temperature, 0.0, seed, rules, slide, cache, compat, max_events)
+    settings = Settings(top_p, temperature, 0.0, seed, rules, slide, cache, compat, max_events, most_at_once)
     return _run(model, prepare_ar(start, end, inputs, controls, settings), settings, progress)
 
 
@@ -240,7 +250,7 @@ class Task:
 def prepare(start: float, end: float, inputs: object, controls: object, settings: Settings) -> Task:
     """The prompt interleaved with the controls that are due, and what waits. Errors as `generate`."""
     first, last = _span(start, end, settings.compat)
-    events, given = _checked(inputs, controls)
+    events, given = _checked(inputs, controls, settings.compat)
     prompt, future = _split_at(events, first, settings.compat)
     if settings.compat:
         given = token_lists.clip(given, COMPAT_CLIP_TICKS, token_lists.max_time(given), clip_duration=False)
@@ -263,7 +273,7 @@ def prepare(start: float, end: float, inputs: object, controls: object, settings
 def prepare_ar(start: float, end: float, inputs: object, controls: object, settings: Settings) -> Task:
     """As `prepare`, with nothing known beforehand: controls are events, and all later events wait for their time."""
     first, last = _span(start, end, settings.compat)
-    events, given = _checked(inputs, controls)
+    events, given = _checked(inputs, controls, settings.compat)
     events = token_lists.sort(np.concatenate([events, vocab.as_events(given)]))
     prompt, future = _split_at(events, first, settings.compat)
     now = token_lists.max_time(prompt)
@@ -278,14 +288,29 @@ def _span(start: float, end: float, compat: bool) -> tuple[int, int]:
     return vocab.ticks(start, compat), vocab.ticks(end, compat)
 
 
-def _checked(inputs: object, controls: object) -> tuple[Triples, Triples]:
+def _checked(inputs: object, controls: object, compat: bool) -> tuple[Triples, Triples]:
     events = vocab.as_triples([] if inputs is None else inputs)
     given = vocab.as_triples([] if controls is None else controls)
     if vocab.is_control(events).any() or vocab.is_separator(events).any():
         raise GenerateError("inputs are events; controls go into `controls`, and there are no separators in one piece")
     if not vocab.is_control(given).all():
         raise GenerateError("controls must be control tokens: turn events into them with vocab.as_controls(events)")
+    if not compat:
+        _check_ranges("event", events)
+        _check_ranges("control", vocab.as_events(given))
     return token_lists.sort(events), token_lists.sort(given)
+
+
+def _check_ranges(what: str, rows: Triples) -> None:
+    for number, (time, duration, note) in enumerate(rows.tolist()):
+        sound = time >= 0, vocab.DUR_OFFSET <= duration < vocab.NOTE_OFFSET, vocab.NOTE_OFFSET <= note <= vocab.REST
+        if not all(sound):
+            slot = SLOT_NAMES[sound.index(False)]
+            raise GenerateError(
+                f"{what} {number} has no {slot}: [{time}, {duration}, {note}]; a time is 0 or more, a duration "
+                f"{vocab.DUR_OFFSET} to {vocab.NOTE_OFFSET - 1}, a note {vocab.NOTE_OFFSET} to {vocab.REST} "
+                "(of a control: as of an event)"
+            )
 
 
 def _split_at(events: Triples, start: int, compat: bool) -> tuple[Triples, Triples]:
@@ -308,19 +333,25 @@ def _run(model: AMT, task: Task, settings: Settings, progress: Progress | None) 
     length = vocab.seconds(task.end_ticks - task.start_ticks)
     chance = torch.Generator().manual_seed(settings.seed)
     steps: list[Sampled] = []
-    stopped = "limit"
+    stopped, at_once = "limit", 0
     try:
-        while len(steps) < settings.max_events:
-            if task.anticipates:
-                task.put_in(task.now_ticks + settings.delta_ticks)
-            uniform = torch.rand(3, generator=chance).tolist()
-            step = sample_event(reader, window, task, uniform, settings, len(steps))
-            steps.append(step)
-            if not _take(task, step, settings):
-                stopped = "end"
-                break
-            if progress is not None:
-                progress(vocab.seconds(max(task.now_ticks - task.start_ticks, 0)), length)
+        with one_for_small(model.blocks):
+            while len(steps) < settings.max_events:
+                if task.anticipates:
+                    task.put_in(task.now_ticks + settings.delta_ticks)
+                uniform = torch.rand(3, generator=chance).tolist()
+                step = sample_event(reader, window, task, uniform, settings, len(steps))
+                steps.append(step)
+                before = task.now_ticks
+                if not _take(task, step, settings):
+                    stopped = "end"
+                    break
+                at_once = at_once + 1 if task.now_ticks == before else 1
+                if settings.most_at_once is not None and at_once > settings.most_at_once:
+                    stopped = "crowded"
+                    break
+                if progress is not None:
+                    progress(vocab.seconds(max(task.now_ticks - task.start_ticks, 0)), length)
         if progress is not None and stopped == "end":
             progress(length, length)
     except KeyboardInterrupt:
@@ -384,14 +415,18 @@ def draw_token(
 ) -> tuple[Tensor, Drawn]:
     """One token, int64 [], of those in the spans, from the network's output [width] at the last position.
 
-    Only the allowed tokens are scored: a time needs no logits of 16,512 notes.
+    Only the allowed tokens are scored: a time needs no logits of 16,512 notes. Small holes between them are scored as
+    well and left out afterwards, for one product is faster than many.
     """
-    logits = [model.logits(hidden, low, high) for low, high in spans]
-    drawn = draw(logits[0] if len(logits) == 1 else torch.cat(logits), uniform, settings.top_p, settings.temperature)
-    if len(spans) == 1:
-        return drawn.index + spans[0][0], drawn
-    tokens = torch.cat([torch.arange(low, high, device=hidden.device) for low, high in spans])
-    return tokens[drawn.index], drawn
+    logits, tokens = [], []
+    for first, last in joined(spans, SMALL_HOLE):
+        scores, numbers = model.logits(hidden, first, last), torch.arange(first, last, device=hidden.device)
+        for low, high in spans:
+            if first <= low < last:
+                logits.append(scores[low - first : high - first])
+                tokens.append(numbers[low - first : high - first])
+    drawn = draw(torch.cat(logits), uniform, settings.top_p, settings.temperature)
+    return torch.cat(tokens)[drawn.index], drawn
 
 
 def _is_time(token: int) -> bool:

@@ -22,16 +22,22 @@ from numpy.typing import NDArray
 from course_utils.amt import token_lists
 from course_utils.amt.vocab import (
     DELTA,
+    DUR_OFFSET,
     EVENT_SIZE,
+    MAX_DUR,
+    MAX_NOTE,
+    NOTE_OFFSET,
     TIME_RESOLUTION,
     TokensError,
     Triples,
     as_controls,
     as_events,
     as_triples,
+    durations,
     is_control,
     is_rest,
     is_separator,
+    notes,
     onsets,
     ticks,
 )
@@ -224,9 +230,10 @@ def parting(one: Triples, other: Triples) -> Violation | None:
 
 
 def futures(events: Triples, cut: int, shifts_ticks: Sequence[int]) -> list[Triples]:
-    """Continuations of the first `cut` events: as it was, at once, and later by each of `shifts_ticks`.
+    """Continuations of the first `cut` events: as it was, at once, later by each of `shifts_ticks`, others, and more.
 
-    Each is a whole list of events, int64 [N, 3], in order of time and equal to `events` in its first `cut` rows.
+    Others: at the same times with other notes and durations. More: with a second event at each time. Each is a whole
+    list of events, int64 [N, 3], in order of time and equal to `events` in its first `cut` rows.
     """
     events = as_triples(events)
     earliest = int(onsets(events[cut - 1 : cut])[0]) if cut else 0
@@ -236,7 +243,18 @@ def futures(events: Triples, cut: int, shifts_ticks: Sequence[int]) -> list[Trip
         moved = events.copy()
         moved[cut:, 0] += shift
         found.append(moved)
-    return found
+    others = mirrored(events)
+    more = np.stack([events[cut:], others[cut:]], axis=1).reshape(-1, EVENT_SIZE)  # each event, and its mirror image
+    return [*found, *(np.concatenate([events[:cut], rows]) for rows in (others[cut:], more))]
+
+
+def mirrored(events: Triples) -> Triples:
+    """The events [N, 3] with every duration, pitch and instrument counted from the other end; rests stay rests."""
+    image = events.copy()
+    image[:, 1] = DUR_OFFSET + MAX_DUR - 1 - durations(events)
+    sounding = ~is_rest(events)
+    image[sounding, 2] = NOTE_OFFSET + MAX_NOTE - 1 - notes(events[sounding])
+    return image
 
 
 def stopping_time_violations(
@@ -245,8 +263,8 @@ def stopping_time_violations(
     """Where `rule` uses what is not known yet: one violation for each cut at which two futures betray it; [] if none.
 
     rule: (events, controls) -> sequence. The events are cut before each of them, and the music goes on as it did, at
-    once, or later; the rule must not place a control differently before a sampled token differs. It is judged by
-    what it does, so it can be anybody's. Source: arXiv 2306.08620v2, on stopping times.
+    once, later, with other notes, or with more; the rule must not place a control differently before a sampled token
+    differs. It is judged by what it does, so it can be anybody's. Source: arXiv 2306.08620v2, on stopping times.
     """
     events, controls, _ = _checked(events, controls, 0.0)
     found = []

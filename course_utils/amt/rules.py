@@ -83,8 +83,7 @@ def allowed(
     if rules.instruments and slot == NOTE:
         spans = _only_instruments(spans, playable(used, compat))
     if rules.once and slot == NOTE and not compat:
-        for note in sorted(set(struck)):
-            spans = remove(spans, note, note + 1)
+        spans = leave_out(spans, struck)
     return spans
 
 
@@ -93,6 +92,29 @@ def remove(spans: tuple[Span, ...], low: int, high: int) -> tuple[Span, ...]:
     left = ((a, min(b, low)) for a, b in spans)
     right = ((max(a, high), b) for a, b in spans)
     return tuple(sorted({(a, b) for a, b in (*left, *right) if a < b})) if low < high else spans
+
+
+def leave_out(spans: tuple[Span, ...], tokens: Iterable[int]) -> tuple[Span, ...]:
+    """The spans, in rising order, without single tokens."""
+    gone, left = sorted(set(tokens)), []
+    for low, high in spans:
+        for token in gone:
+            if low <= token < high:
+                left.append((low, token))
+                low = token + 1
+        left.append((low, high))
+    return tuple((low, high) for low, high in left if low < high)
+
+
+def joined(spans: tuple[Span, ...], hole: int) -> tuple[Span, ...]:
+    """The spans, in rising order, over holes of up to `hole` tokens: fewer of them, which hold more."""
+    found: list[Span] = []
+    for low, high in spans:
+        if found and low - found[-1][1] <= hole:
+            found[-1] = (found[-1][0], high)
+        else:
+            found.append((low, high))
+    return tuple(found)
 
 
 def _only_slot(spans: tuple[Span, ...], slot: int, compat: bool) -> tuple[Span, ...]:

@@ -27,7 +27,8 @@ class Drawn(NamedTuple):
 def check_sampling(top_p: float, temperature: float) -> None:
     """Raise ValueError unless 0 < top_p <= 1 and temperature is 0 or more."""
     if not 0 < top_p <= 1:
-        raise ValueError(f"p is a share of the probability, above 0 and at most 1, not {top_p}")
+        meant = f"; {top_p:g} % is {top_p / 100:g}" if 2 <= top_p <= 100 else ""
+        raise ValueError(f"p is a share of the probability, above 0 and at most 1, not {top_p}{meant}")
     if not 0 <= temperature < float("inf"):
         raise ValueError(f"a temperature is 0 or more, not {temperature}")
 

@@ -39,6 +39,12 @@ RulesOf = Annotated[
     ),
 ]
 Seed = Annotated[int, typer.Option("--seed", min=0, max=2**63 - 1, help="The same number gives the same result.")]
+Tries = Annotated[
+    int,
+    typer.Option(
+        "--tries", min=1, max=100, help="Seeds to try, while the model piles up notes at one moment; 1 keeps them."
+    ),
+]
 Model = Annotated[
     str, typer.Option("--model", "-m", help="course, a released model (music-small-800k ...), or a folder.")
 ]
@@ -65,6 +71,7 @@ def accompany(
     delta: Delta = 5.0,
     rules: RulesOf = RulesName.course,
     seed: Seed = 0,
+    tries: Tries = 5,
     model: Model = "course",
     device: Device = "auto",
     page: Page = False,
@@ -79,7 +86,20 @@ def accompany(
     from course_utils.cli.sampled import Job
 
     where = (*_piece(midi), start, duration, out, page)
-    job = Job("accompaniment", *where, top_p, temperature, delta, rules.value, seed, model, device, prompt, melody)
+    job = Job(
+        "accompaniment",
+        *where,
+        top_p,
+        temperature,
+        delta,
+        rules.value,
+        seed,
+        model,
+        device,
+        prompt,
+        melody,
+        tries=tries,
+    )
     _run(job, as_json)
 
 
@@ -97,6 +117,7 @@ def infill(
     delta: Delta = 5.0,
     rules: RulesOf = RulesName.course,
     seed: Seed = 0,
+    tries: Tries = 5,
     model: Model = "course",
     device: Device = "auto",
     page: Page = False,
@@ -110,7 +131,9 @@ def infill(
 
     where = (*_piece(midi), start, duration, out, page)
     middle = (0.25 * duration, 0.75 * duration)
-    job = Job("infilling", *where, top_p, temperature, delta, rules.value, seed, model, device, gap=gap or middle)
+    job = Job(
+        "infilling", *where, top_p, temperature, delta, rules.value, seed, model, device, gap=gap or middle, tries=tries
+    )
     _run(job, as_json)
 
 
@@ -124,6 +147,7 @@ def continue_(
     temperature: Temperature = 1.0,
     rules: RulesOf = RulesName.course,
     seed: Seed = 0,
+    tries: Tries = 5,
     model: Model = "course",
     device: Device = "auto",
     page: Page = False,
@@ -137,7 +161,8 @@ def continue_(
     from course_utils.cli.sampled import Job
 
     where = (*_piece(midi), start, duration, out, page)
-    _run(Job("continuation", *where, top_p, temperature, 5.0, rules.value, seed, model, device, prompt), as_json)
+    job = Job("continuation", *where, top_p, temperature, 5.0, rules.value, seed, model, device, prompt, tries=tries)
+    _run(job, as_json)
 
 
 def _piece(midi: Path | None) -> tuple[Path, bool]:

@@ -18,18 +18,22 @@ import numpy as np
 
 from course_utils.amt import token_lists, vocab
 from course_utils.amt.accompany import (
+    UNPITCHED,
     Made,
     Melody,
     MelodyError,
     Part,
+    Tried,
     accompany,
     choose_melody,
     continue_piece,
     cut,
+    densest,
     infill,
     is_auto,
     joined,
     parts_of,
+    with_seeds,
     within,
 )
 from course_utils.amt.events import instrument_name
@@ -47,9 +51,11 @@ if TYPE_CHECKING:
 RATE = 44100
 FULL = 0.99  # a sum of parts beyond full scale is made quieter, to this
 SHORTEST, LONGEST = 1.0, 600.0  # s of an excerpt
+AFTER_THE_END = 2.0  # s by which an excerpt may outlast the piece without a word
 PAGE_SECONDS = 120.0  # of an excerpt in a page, a few MB
 PAGE_BUDGET = 12_000_000  # characters of sound in a piano roll
 RULES = {"course": ALL, "paper": Rules(gap=False, once=False)}
+CROWD = 16  # notes that begin at one tick: more than that, and more than in the excerpt, are a heap
 GIVEN = {"accompaniment": "melody", "infilling": "given", "continuation": "prompt"}  # file of what was given
 
 
@@ -74,6 +80,7 @@ class Job:
     prompt: float = 0.0
     melody: str = "auto"
     gap: tuple[float, float] = (0.0, 0.0)
+    tries: int = 1
 
     def target(self, what: str, suffix: str) -> Path:
         """The file for one result."""
@@ -170,12 +177,29 @@ def read(job: Job) -> Excerpt:
     parts = parts_of(midi)
     original = cut(joined(parts), job.start, job.duration)
     said = replace(told, past_window=0).lines()  # the excerpt's times count from its own beginning
+    whole = joined(parts)
+    ends = vocab.seconds(int((vocab.onsets(whole) + vocab.durations(whole)).max()))
+    if job.start + job.duration > ends + AFTER_THE_END:
+        said.append(f"the piece ends at {ends:.1f} s, {job.start + job.duration - ends:.1f} s before the excerpt does")
     melody = None
     at = vocab.onsets(original)
     if job.task == "accompaniment":
         melody, given = _melody(job, parts)
         if melody.doubt:
-            said.append(f"no part sings well here: {melody.part.label} {melody.doubt}; --melody names another")
+            pitched = [part for part in within(parts, job.start, job.duration) if part.instrument not in UNPITCHED]
+            another = "; --melody names another" if len(pitched) > 1 else ", and no other part has pitches"
+            said.append(f"no part sings well here: {melody.part.label} {melody.doubt}{another}")
+        others = [part for part in parts if part.number != melody.part.number]
+        if job.prompt > 0 and not within(others, job.start, job.prompt):
+            said.append(
+                f"no other part plays in the {job.prompt:g} s of the prompt: without a band to go on from, the model "
+                "adds little or nothing"
+            )
+        if not (vocab.onsets(given) >= vocab.ticks(job.prompt)).any():
+            said.append(
+                f"the melody ({melody.part.label}) begins no note after the {job.prompt:g} s of the prompt: what is "
+                "made there goes by the prompt alone; take another --start, a shorter --prompt or another --melody"
+            )
     elif job.task == "infilling":
         given = original[(at < vocab.ticks(job.gap[0])) | (at >= vocab.ticks(job.gap[1]))]
     else:
@@ -269,23 +293,46 @@ def _sample(job: Job, excerpt: Excerpt, model: AMT, report: Report, say: Progres
     def progress(done: float, total: float) -> None:
         say(f"{job.task}: {min(done, total):.1f} of {total:.1f} s")
 
-    made = _task(job, excerpt)(
-        model,
-        excerpt.parts,
-        start=job.start,
-        duration=job.duration,
-        top_p=job.top_p,
-        temperature=job.temperature,
-        rules=RULES[job.rules],
-        seed=job.seed,
-        progress=progress,
-    )
+    def sample(**options: Any) -> Made:
+        return _task(job, excerpt)(
+            model,
+            excerpt.parts,
+            start=job.start,
+            duration=job.duration,
+            top_p=job.top_p,
+            temperature=job.temperature,
+            rules=RULES[job.rules],
+            progress=progress,
+            **options,
+        )
+
+    crowd = max(CROWD, densest(excerpt.original))
+    tried = with_seeds(sample, job.seed, job.tries, crowd)
+    made = tried.made
     report.seconds = time.perf_counter() - began
     report.tokens = len(made.generated.trace)
     report.tokens_per_second = report.tokens / report.seconds
     report.ok, report.stopped = made.generated.complete, made.generated.stopped
     report.reached = made.generated.reached
+    report.seed = tried.seed
+    report.said += _astray(tried, crowd)
     return made
+
+
+def _astray(tried: Tried, crowd: int) -> list[str]:
+    """What to say of a model that piles up notes at one moment instead of going on."""
+    said = []
+    if tried.lost:
+        where = ", ".join(f"seed {seed} at {seconds:.1f} s" for seed, seconds in tried.lost)
+        lost = f"the model lost its way with {where} (more than {crowd} notes at one moment)"
+        cut_short = tried.made.generated.stopped == "crowded"
+        outcome = f"the furthest of them, seed {tried.seed}" if cut_short else f"seed {tried.seed}"
+        said.append(f"{lost}; this is {outcome}" + ("; --tries allows more" if cut_short else ""))
+    elif (most := densest(tried.made.new)) > crowd:
+        said.append(
+            f"the model lost its way: {most} notes begin at one moment; try another --seed, or let --tries find one"
+        )
+    return said
 
 
 def _task(job: Job, excerpt: Excerpt) -> Callable[..., Made]:

@@ -63,6 +63,7 @@ def sentences(report: Report, out: Path) -> list[str]:
     if report.melody:
         lines.append(f"Melody: {_capital(report.melody['why'])}.")
         lines.append(f"Parts for --melody: {parts(report)}.")
+    lines += [f"{_capital(line)}." for line in report.said]
     lines.append(
         f"Sampled from {begin:g} to {end:g} s: {report.tokens:,} tokens in {report.seconds:.1f} s, "
         f"{report.tokens_per_second:.0f} tokens/s."
@@ -73,7 +74,8 @@ def sentences(report: Report, out: Path) -> list[str]:
         lines.append("The model sampled no note: try another --seed, or a longer --duration.")
     elif report.stopped == "limit":
         lines.append(f"Stopped at the greatest number of events, {report.tokens // 3:,}, at {report.reached:.1f} s.")
-    lines += [f"{_capital(line)}." for line in report.said]
+    elif report.stopped == "crowded":
+        lines.append(f"There is new music up to {report.reached:.1f} s only.")
     lines += [
         f"The sound of {row.what} is {row.quieter:.1f} dB quieter, so that it stays below full scale."
         for row in report.rows

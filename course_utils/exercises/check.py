@@ -77,7 +77,7 @@ def _of_function(exercise: Exercise, answer: Any) -> str:
         first = _of_call(exercise, answer, case)
         if first:
             break
-    return first and (_recognised(exercise, answer) or first)
+    return (first and _recognised(exercise, answer)) or _broken(exercise, answer) or first
 
 
 def _of_call(exercise: Exercise, answer: Any, case: tuple[Any, ...]) -> str:
@@ -103,6 +103,19 @@ def _recognised(exercise: Exercise, answer: Any) -> str:
     for mistake in exercise.mistakes:
         if all(_agree(exercise, answer, mistake.answer, case) for case in cases(exercise)):
             return mistake.says
+    return ""
+
+
+def _broken(exercise: Exercise, answer: Any) -> str:
+    """The sentence of the first invariant that does not hold of the answer for some input."""
+    for invariant in exercise.invariants:
+        for case in cases(exercise):
+            try:
+                holds = invariant.holds(answer, *copy.deepcopy(case))
+            except (Exception, SystemExit):  # the comparison with the solution says it better
+                return ""
+            if not holds:
+                return f"{invariant.says}: {exercise.name}({', '.join(short(argument) for argument in case)})"
     return ""
 
 

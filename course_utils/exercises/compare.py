@@ -59,7 +59,7 @@ def short(value: Any) -> str:
 
 def _parts(given: Any, expected: tuple[Any, ...] | list[Any], tolerance: float) -> str:
     if not isinstance(given, tuple | list):
-        return f"gives {short(given)} where {len(expected)} values are expected"
+        return f"gives {_described(given)} where a {_name(expected)} of {len(expected)} is expected"
     if len(given) != len(expected):
         return f"gives {len(given)} values where {len(expected)} are expected"
     for number, (one, other) in enumerate(zip(given, expected, strict=True), start=1):
@@ -67,6 +67,12 @@ def _parts(given: Any, expected: tuple[Any, ...] | list[Any], tolerance: float) 
         if found:
             return f"{found} (value {number} of {len(expected)})"
     return ""
+
+
+def _described(value: Any) -> str:
+    array = as_array(value)
+    sized = array.ndim > 0 and array.dtype != object and not isinstance(value, str | bytes)
+    return f"a {_name(value)} of shape {list(array.shape)}" if sized else f"a {_name(value)}, {short(value)},"
 
 
 def _kind(given: Any, expected: Any) -> str:

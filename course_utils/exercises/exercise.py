@@ -26,11 +26,23 @@ class Mistake:
 
 
 @dataclass(frozen=True)
+class Invariant:
+    """What must hold for a right answer whatever its inputs: `holds` of the answer and the arguments of one call.
+
+    says: the sentence for an answer of which it does not hold.
+    """
+
+    holds: Callable[..., bool]
+    says: str
+
+
+@dataclass(frozen=True)
 class Exercise:
     """One exercise of a lesson. Its `solution` is a function called `name`, or a plain value.
 
     difficulty: 1 to 5. cases: for a function, the arguments of each call, a tuple a call. random: makes the arguments
-    of further calls from a numpy Generator, so that an answer cannot be fitted to the cases. choices: the words a value
+    of further calls from a numpy Generator, so that an answer cannot be fitted to the cases. invariants: of a function,
+    tried on all these inputs beside the comparison with the solution. choices: the words a value
     may be. stub: the cell's text before the check line; made from the solution if empty. why: a sentence shown with a
     right answer and under the solution. Raises ValueError if the parts do not fit together.
     """
@@ -44,6 +56,7 @@ class Exercise:
     solution: Any
     why: str = ""
     mistakes: tuple[Mistake, ...] = ()
+    invariants: tuple[Invariant, ...] = ()
     cases: Sequence[tuple[Any, ...]] = ()
     random: Callable[[np.random.Generator], tuple[Any, ...]] | None = None
     choices: tuple[str, ...] = ()

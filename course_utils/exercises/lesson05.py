@@ -63,13 +63,18 @@ def _random_tempos(rng: np.random.Generator) -> tuple[int, list[tuple[int, int]]
 
 
 def event_tokens(time, duration, pitch, instrument):
-    """The three tokens of a note: time and duration in seconds, pitch 0 to 127, instrument 0 to 128."""
+    """A tuple of the three tokens of a note: time and duration in seconds, pitch 0 to 127, instrument 0 to 128."""
     length = min(round(100 * duration), 999)
     return round(100 * time), 10_000 + length, 11_000 + 128 * instrument + pitch
 
 
 def _without_offsets(time, duration, pitch, instrument):
     return round(100 * time), min(round(100 * duration), 999), 128 * instrument + pitch
+
+
+def _limit_before_rounding(time, duration, pitch, instrument):
+    length = 999 if duration >= 10 else round(100 * duration)
+    return round(100 * time), 10_000 + length, 11_000 + 128 * instrument + pitch
 
 
 def _no_limit(time, duration, pitch, instrument):
@@ -150,7 +155,7 @@ def _random_waits(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
 
 
 def rest_times(onsets, end):
-    """Ticks at which a REST must stand, so that from 0 to `end` no step is over 100 ticks; onsets: list, in order."""
+    """A list of the ticks at which RESTs must stand, so that from 0 to `end` no step is over 100; onsets in order."""
     rests, last = [], 0
     for tick in [*onsets, end]:
         while tick - last > 100:
@@ -269,8 +274,8 @@ EXERCISES = (
         difficulty=2,
         minutes=6,
         prompt="Time and duration come in seconds; round them to the nearest tick of 10 ms. Time tokens begin at 0, "
-        "durations at 10,000, notes at 11,000. The note is 128 x instrument + pitch. What lasts 10 s or longer gets "
-        "the longest duration there is.",
+        "durations at 10,000, notes at 11,000. The note is 128 x instrument + pitch. What rounds to 1,000 ticks "
+        "or more gets the longest duration there is, 999.",
         hint="There are 1,000 durations, tick 0 to tick 999. `min` limits, `round` rounds.",
         solution=event_tokens,
         why="ticks of 10 ms, each kind of token in its own range",
@@ -278,6 +283,7 @@ EXERCISES = (
         mistakes=(
             Mistake(_without_offsets, "the three ranges overlap: durations begin at 10,000 and notes at 11,000"),
             Mistake(_no_limit, "a duration of 10 s or longer runs into the notes: limit it to 999 ticks"),
+            Mistake(_limit_before_rounding, "9.997 s rounds to 1,000 ticks, and 11,000 is a note: round, then limit"),
             Mistake(_limit_1000, "there are 1,000 durations, from 0 to 999: 11,000 is already a note"),
             Mistake(_cut_off, "int() cuts off, so 0.29 s becomes 28 ticks; round to the nearest"),
             Mistake(_pitch_first, "the instrument counts in steps of 128, the pitch in steps of 1"),
@@ -285,7 +291,7 @@ EXERCISES = (
             Mistake(_milliseconds, "a tick is 10 ms: a second has 100 of them"),
             Mistake(_end_for_duration, "the second token is how long the note lasts, not when it ends"),
         ),
-        cases=[(0.0, 0.5, 60, 0), (1.25, 0.29, 38, 128), (3.0, 12.0, 127, 127)],
+        cases=[(0.0, 0.5, 60, 0), (1.25, 0.29, 38, 128), (3.0, 12.0, 127, 127), (0.0, 9.997, 60, 0)],
         random=_random_note,
     ),
     Exercise(

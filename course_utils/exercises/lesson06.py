@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from course_utils.amt import arrange, as_controls, distances
-from course_utils.amt.vocab import DUR_OFFSET, NOTE_OFFSET, Triples, onsets
+from course_utils.amt.vocab import DUR_OFFSET, NOTE_OFFSET, Triples, is_control, onsets
 from course_utils.exercises.check import Checker
-from course_utils.exercises.exercise import Exercise, Mistake
+from course_utils.exercises.exercise import Exercise, Invariant, Mistake
 
 # The solutions are shown in the lesson as they stand here; `np`, `onsets`, `arrange` and `distances` are what it has.
 
@@ -27,7 +27,7 @@ def rows_at(times: Sequence[int], instrument: int = 0) -> Triples:
 
 
 def sort_order(events, controls):
-    """Places of the rows in order of onset: event i is place i, control j is place len(events) + j."""
+    """A list of the rows' places in order of onset: event i is place i, control j is place len(events) + j."""
     times = [*events, *controls]
     return sorted(range(len(times)), key=lambda place: times[place])
 
@@ -69,7 +69,7 @@ def _random_times(rng: np.random.Generator) -> tuple[list[float], list[float]]:
 
 
 def control_distances(order, events, controls):
-    """For each control, how many tokens after it the event stands whose onset is nearest; negative if before it."""
+    """A list: how many tokens after each control its nearest event in time stands; negative if before it."""
     stands = {place: position for position, place in enumerate(order)}
     found = []
     for number, onset in enumerate(controls):
@@ -249,6 +249,38 @@ def _loses_the_rest(events, controls, delta):
     return anticipate(events, controls, delta)[0], controls[:0]
 
 
+def _whole_seconds(events, controls, delta):
+    return anticipate(events, controls, int(delta))
+
+
+def _round_trip(answer, events, controls, delta):
+    rows, left = answer(events, controls, delta)
+    given = is_control(rows)
+    back = np.concatenate([rows[given], left])
+    return np.array_equal(rows[~given], events) and np.array_equal(back, controls)
+
+
+def _in_time(answer, events, controls, delta):
+    rows, _ = answer(events, controls, delta)
+    heard, heard_before = 0, None
+    for given, onset in zip(is_control(rows), onsets(rows), strict=True):
+        due = onset - 100 * delta
+        if given and (due > heard or (heard_before is not None and due <= heard_before)):
+            return False
+        if not given:
+            heard, heard_before = onset, heard
+    return True
+
+
+def _at_zero(answer, events, controls, delta):
+    return _in_time(answer, events, controls, 0.0)
+
+
+def _at_infinity(answer, events, controls, delta):
+    rows, left = answer(events, controls, np.inf)
+    return len(left) == 0 and bool(is_control(rows[: len(controls)]).all())
+
+
 def _random_piece(rng: np.random.Generator) -> tuple[Triples, Triples, float]:
     band = np.sort(rng.integers(0, 1500, size=int(rng.integers(12, 25))))
     sung = np.sort(rng.integers(0, 2500, size=int(rng.integers(4, 12))))
@@ -405,7 +437,7 @@ EXERCISES = (
         "(0 at the start). Before each next event, put in every control that is not in yet and whose onset is no more "
         "than delta seconds after `heard`. Controls that no event follows are left over: return them as the second "
         "result. Both lists are in order of time, `onsets(rows)` gives their onsets in ticks, and a second has 100 "
-        "ticks.",
+        "ticks. Delta may be a fraction, 0, or infinite.",
         hint="One loop over the events, inside it a `while` over the controls that are due. What is `heard` when you "
         "stand before an event: its own onset, or that of the event before it?",
         solution=anticipate,
@@ -420,10 +452,19 @@ EXERCISES = (
             Mistake(_never_first, "time begins at 0: what is due by then stands before the first event"),
             Mistake(_sorts, "that is sort by time: delta is not used"),
             Mistake(_loses_the_rest, "the controls that found no place are lost: return controls[n:]"),
+            Mistake(_whole_seconds, "delta need not be a whole number of seconds, nor finite"),
+        ),
+        invariants=(
+            Invariant(_round_trip, "taken apart again, the rows and what is left over do not give both lists back"),
+            Invariant(_in_time, "a control stands before it is due, or later than it could"),
+            Invariant(_at_zero, "with delta = 0 a control stands before it is due, or later than it could"),
+            Invariant(_at_infinity, "with an infinite delta all controls come first, and none is left"),
         ),
         cases=[
             (rows_at([0, 100, 200, 300, 400]), as_controls(rows_at([50, 60, 300, 390, 900], 104)), 1.0),
             (rows_at([0, 100, 200, 300, 400]), as_controls(rows_at([0, 100, 250, 400], 104)), 0.0),
+            (rows_at([0, 100, 200, 300, 400]), as_controls(rows_at([136, 137, 238, 900], 104)), 0.37),
+            (rows_at([0, 100, 200]), as_controls(rows_at([50, 150, 9000], 104)), np.inf),
         ],
         random=_random_piece,
     ),

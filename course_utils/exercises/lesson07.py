@@ -31,6 +31,14 @@ def _no_nucleus(probability, p, dart):
     return draw_from_nucleus(probability, 1.0, dart)
 
 
+def _just_p_is_enough(probability, p, dart):
+    sorted_probability, order = probability.sort(descending=True, stable=True)
+    heap = sorted_probability.cumsum(-1)
+    size = 1 + int((heap[:-1] < p).sum())
+    place = int(torch.searchsorted(heap, dart * heap[size - 1], right=True))
+    return int(order[min(place, size - 1)])
+
+
 def _stops_before(probability, p, dart):
     sorted_probability, order = probability.sort(descending=True, stable=True)
     heap = sorted_probability.cumsum(-1)
@@ -123,18 +131,19 @@ def _random_slot(rng: np.random.Generator) -> tuple[int, int]:
 class ToyModel(dict):  # type: ignore[type-arg]
     """Stands in for the network in the check: logits by chance, others for every history, always the same."""
 
-    def __call__(self, history: Triples, event: list[int], low: int, high: int) -> torch.Tensor:
+    def __call__(self, history: Triples, event: list[int], low: int = 0, high: int = vocab.VOCAB_SIZE) -> torch.Tensor:
         """Logits float32 [high - low]."""
         seen = [*np.asarray(history).reshape(-1).tolist(), *event]
         seed = self["seed"] + sum((i + 1) * int(token) for i, token in enumerate(seen))
-        return 3 * torch.randn(high - low, generator=torch.Generator().manual_seed(seed))
+        logits = 3 * torch.randn(vocab.VOCAB_SIZE, generator=torch.Generator().manual_seed(seed))
+        return logits[low:high]  # of whatever range is asked: the same
 
     def __repr__(self) -> str:
         return "model"
 
 
 def anticipatory_step(ask, history, waiting, now, delta, darts):
-    """Put in the controls due within delta, draw one event: history and waiting int64 [N, 3] -> both, one step on."""
+    """Put in controls that begin within delta, draw an event: history, waiting int64 [N, 3] -> both, a step on."""
     due = vocab.onsets(waiting) <= now + delta
     history = np.concatenate([history, waiting[due]])
     event: list[int] = []
@@ -207,6 +216,14 @@ def _random_step(rng: np.random.Generator) -> tuple[ToyModel, Triples, Triples, 
         rng.uniform(0.2, 0.9, 3).round(3).tolist(),
     )
 
+
+def _where_one_is_empty() -> list[tuple[Any, ...]]:
+    """The same step where no control is due, and where none is left."""
+    model, history, waiting, *others = _random_step(np.random.default_rng(7))
+    return [(model, history, some, *others) for some in (waiting[2:], waiting[:2])]
+
+
+_NONE_DUE_OR_LEFT = _where_one_is_empty()
 
 # --- repetition ---------------------------------------------------------------------------------------------------
 
@@ -343,7 +360,7 @@ EXERCISES = (
         minutes=8,
         prompt="Sort the tokens, the likeliest first, and add their probabilities up. The nucleus ends with the token "
         "that carries the sum beyond p. Lay its tokens end to end in that order and throw the dart: 0 is the beginning "
-        "of the first, 1 the end of the last. Return the number of the token that it hits.",
+        "of the first, 1 the end of the last. Return the number of the token that it hits, as an `int`.",
         hint="`probability.sort(descending=True, stable=True)` gives values and order, `cumsum(-1)` the heap. How many "
         "of the heap are at most p? The token behind those belongs to the nucleus too. The heap ends at less than 1: "
         "stretch the dart by where the nucleus ends.",
@@ -351,13 +368,18 @@ EXERCISES = (
         why="sorted, cut behind the token that crosses p, and the dart scaled to what is left",
         mistakes=(
             Mistake(_no_nucleus, "that draws from all tokens: cut the heap behind the token that crosses p"),
+            Mistake(_just_p_is_enough, "a sum of just p is not beyond p: one more token belongs to it"),
             Mistake(_stops_before, "the token that crosses p belongs to the nucleus, or a sure one leaves it empty"),
             Mistake(_dart_not_scaled, "the nucleus sums to less than 1: multiply the dart by its sum"),
             Mistake(_place_for_token, "that is a place in the sorted list: look up in `order` which token it is"),
             Mistake(_unlikeliest_first, "you sorted the unlikeliest first: descending=True"),
             Mistake(_likeliest, "that is always the likeliest token: the dart decides nothing"),
         ),
-        cases=[(torch.tensor([0.15, 0.5, 0.05, 0.3]), 0.7, 0.9), (torch.tensor([0.02, 0.97, 0.01]), 0.9, 0.5)],
+        cases=[
+            (torch.tensor([0.15, 0.5, 0.05, 0.3]), 0.7, 0.9),
+            (torch.tensor([0.02, 0.97, 0.01]), 0.9, 0.5),
+            (torch.tensor([0.5, 0.25, 0.25]), 0.5, 0.9),
+        ],
         random=_random_draw,
     ),
     Exercise(
@@ -395,7 +417,7 @@ EXERCISES = (
         prompt="Controls that begin up to `now + delta` (ticks) go behind the history. Then the event is drawn: time, "
         "duration, note. `ask(history, event, low, high)` gives the logits of the tokens from low up to high; `event` "
         "is the list of what was drawn of this event so far. Use p = 0.95 and one dart a slot. Return the longer "
-        "history and what still waits.",
+        "history and what still waits. Often no control is due, or none is left: both stay int64 [N, 3], with N = 0.",
         hint="`vocab.onsets(waiting)` are the controls' times without their offset. Begin with `event = []`. What "
         "`draw_from_nucleus` returns counts from `low`.",
         solution=anticipatory_step,
@@ -413,7 +435,7 @@ EXERCISES = (
             Mistake(_one_dart, "each slot has a dart of its own: darts[slot]"),
             Mistake(_not_moved, "what is drawn counts from `low`: add it to have the token"),
         ),
-        cases=[_random_step(np.random.default_rng(7))],
+        cases=[_random_step(np.random.default_rng(7)), *_NONE_DUE_OR_LEFT],
         random=_random_step,
     ),
     Exercise(

@@ -25,6 +25,7 @@ SUSTAIN = 64
 # Volume, pan, expression, and the four that set the pitch-bend range (data entry and registered parameter number).
 CONTROLS = (7, 10, 11, 6, 38, 100, 101)
 VOICES = 512
+SHORTEST = 0.02  # s: a note that ends before that, as many drum tracks write theirs, would not be heard
 OFF, CHANGE, ON = 0, 1, 2  # the order of events that share a sample: a repeated note must end before it starts again
 
 
@@ -139,12 +140,16 @@ def track_events(track: pretty_midi.Instrument, channel: int, rate: int, preset:
             yield Event(sample, CHANGE, index, channel, "control", change.number, change.value)
     for index, bend in enumerate(track.pitch_bends):
         yield Event(round(bend.time * rate), CHANGE, index, channel, "bend", 0, bend.pitch + 8192)
-    ends = sustained_ends(track)
-    for note, end in zip(track.notes, ends, strict=True):
+    keys = [preset.nearest_key(note.pitch) for note in track.notes]
+    struck: dict[int, list[int]] = defaultdict(list)
+    for key, note in sorted(zip(keys, track.notes, strict=True), key=lambda pair: pair[1].start):
+        struck[key].append(round(note.start * rate))
+    for key, note, end in zip(keys, track.notes, sustained_ends(track), strict=True):
         start = round(note.start * rate)
-        key = preset.nearest_key(note.pitch)
         yield Event(start, ON, 0, channel, "on", key, note.velocity)
-        yield Event(max(round(end * rate), start + 1), OFF, 0, channel, "off", key, 0)
+        again = bisect.bisect_right(struck[key], start)
+        heard = min([start + round(SHORTEST * rate), *struck[key][again : again + 1]])
+        yield Event(max(round(end * rate), heard), OFF, 0, channel, "off", key, 0)
 
 
 def sustained_ends(track: pretty_midi.Instrument) -> list[float]:
@@ -181,7 +186,7 @@ def substitutions(midi: pretty_midi.PrettyMIDI, presets: list[Preset]) -> list[s
         sentences.append(sentence)
         tracks = [t for t in midi.instruments if (t.is_drum, t.program) == (is_drum, program)]
         absent = sorted({note.pitch for track in tracks for note in track.notes} - preset.keys)
-        if absent:
+        if absent and is_drum == (preset.bank == DRUM_BANK):  # else drums play a melodic program, as was just said
             nearest = sorted({preset.nearest_key(key) for key in absent})
             how = f"by the nearest keys, {_listed(nearest)}" if is_drum else "in the nearest octave"
             sentences.append(f"{preset.name} has no sound for keys {_listed(absent)}: they are played {how}")

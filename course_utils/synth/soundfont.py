@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import itertools
 import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
+
+import pretty_midi
 
 DRUM_BANK = 128
 # The tables of the `pdta` list that say which key plays what: a preset (phdr) is a run of zones (pbag), a zone a run of
@@ -21,11 +23,35 @@ ALL_KEYS = frozenset(range(128))
 Table: TypeAlias = "list[tuple[Any, ...]]"
 Tables: TypeAlias = "dict[bytes, Table]"
 
+# Who plays in place of a program, where the number beside it is of another kind: what is plucked or struck dies away by
+# itself and must not be bowed or blown.  `data/build/stand_ins.py` measures how near each comes to what it stands for.
+STAND_INS = {
+    3: 0, 6: 0, 7: 0,  # honky-tonk, harpsichord, clavinet: a piano
+    15: 0,  # dulcimer: struck strings
+    20: 73, 21: 73, 22: 56, 23: 73,  # reed organ and accordions: a flute; harmonica: a trumpet
+    26: 27, 31: 24,  # jazz guitar: a clean one; harmonics: nylon strings
+    36: 33, 37: 33,  # slapped basses: a fingered one
+    45: 24, 46: 24,  # pizzicato, harp: a plucked nylon string
+    47: 32,  # timpani: an acoustic bass, which keeps the pitch
+    51: 89, 52: 89, 53: 89, 54: 89,  # voices and soft synthetic strings: a warm pad
+    60: 73,  # French horn: a flute
+    64: 56, 65: 56, 66: 56, 67: 56,  # saxophones: a trumpet
+    82: 73, 83: 73, 85: 89,  # leads that imitate pipes and a voice
+    98: 4,  # crystal: an electric piano
+    104: 25, 105: 24, 106: 24, 107: 24,  # sitar, banjo, shamisen, koto: plucked strings
+    108: 4, 112: 4, 114: 4,  # kalimba, tinkle bell, steel drums: the tines of an electric piano
+    109: 81, 110: 48, 111: 56,  # bagpipe, fiddle, shanai
+    123: 73,  # bird tweet
+}  # fmt: skip
+# Programs that are drums: keys of the drum kit, of which a note takes the nearest.
+KIT_STAND_INS = {
+    113: (67, 68),  # agogo
+    115: (76, 77),  # woodblock
+    116: (41, 43), 117: (41, 43, 45, 47, 48, 50), 118: (41, 43, 45, 47, 48, 50),  # taiko, tom, synth drum: toms
+    119: (49,), 122: (49,), 126: (49,),  # reverse cymbal, and what is noise (seashore, applause): a crash cymbal
+    127: (41,),  # gunshot: the deepest tom
+}  # fmt: skip
 # General MIDI orders its 128 programs in 16 families of 8.  For a family with no preset at all, the families to try.
-FAMILY_NAMES = (
-    "piano", "chromatic percussion", "organ", "guitar", "bass", "strings", "ensemble", "brass",
-    "reed", "pipe", "synth lead", "synth pad", "synth effects", "ethnic", "percussive", "sound effects",
-)  # fmt: skip
 RELATED_FAMILIES = {
     0: (1, 3), 1: (0, 9), 2: (11, 6), 3: (0, 13), 4: (3, 0), 5: (6, 11), 6: (5, 11), 7: (8, 10),
     8: (9, 7), 9: (8, 7), 10: (11, 7), 11: (6, 10), 12: (11, 6), 13: (3, 0), 14: (1, 13, 3), 15: (11, 12),
@@ -127,15 +153,17 @@ def zones(bags: Table, generators: Table, first: int, last: int, target: int) ->
             usual = keys
 
 
-def nearest_program(program: int, available: Iterable[int]) -> int:
+def nearest_program(program: int, available: Iterable[int], stand_ins: Mapping[int, int] = STAND_INS) -> int:
     """Return the available General MIDI program closest in kind to `program` (0-127).
 
-    The program itself if present; else the nearest number of its own family of eight; else of a related family;
-    else the nearest number of all.  Raises SoundFontError when nothing is available.
+    The program itself if present; else its stand-in; else the nearest number of its own family of eight; else of a
+    related family; else the nearest number of all.  Raises SoundFontError when nothing is available.
     """
     programs = sorted(set(available))
     if not programs:
         raise SoundFontError("the SoundFont has no melodic preset: every note would be silent")
+    if program not in programs and stand_ins.get(program) in programs:
+        return stand_ins[program]
     family = program // 8
     for candidate in (family, *RELATED_FAMILIES[family]):
         members = [p for p in programs if p // 8 == candidate]
@@ -147,16 +175,20 @@ def nearest_program(program: int, available: Iterable[int]) -> int:
 def choose_preset(program: int, is_drum: bool, presets: list[Preset]) -> tuple[Preset, str]:
     """Return the preset that plays `program`, and a note saying what was replaced ("" if nothing was).
 
-    A preset without a key that sounds is passed over. Raises SoundFontError when none is left.
+    A preset without a key that sounds is passed over. A program that is a drum may be given a few keys of a kit.
+    Raises SoundFontError when none is left.
     """
     sounding = [preset for preset in presets if preset.keys]
     kits = {preset.program: preset for preset in sounding if preset.bank == DRUM_BANK}
     melodic = {preset.program: preset for preset in reversed(sounding) if preset.bank != DRUM_BANK}
     if not is_drum:
+        name = pretty_midi.program_to_instrument_name(program)
+        drums = kits[min(kits)].keys.intersection(KIT_STAND_INS.get(program, ())) if kits else frozenset()
+        if drums and program not in melodic:
+            listed = ("key " if len(drums) == 1 else "keys ") + ", ".join(map(str, sorted(drums)))
+            return kits[min(kits)]._replace(keys=drums), f"{name} is played by the drum kit ({listed})"
         chosen = melodic[nearest_program(program, melodic)]
-        same = chosen.program == program
-        family = FAMILY_NAMES[program // 8]
-        return chosen, "" if same else f"program {program} ({family}) is played by {chosen.program} ({chosen.name})"
+        return chosen, "" if chosen.program == program else f"{name} is played by {chosen.name}"
     if not kits:
         raise SoundFontError("the SoundFont has no drum kit (bank 128): drum tracks would be silent")
     kit = kits.get(program, kits[min(kits)])

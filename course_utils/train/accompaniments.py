@@ -364,15 +364,28 @@ def compared(heard: Mapping[str, Floats], measures: Sequence[str], pooled: bool 
 # --- the floor --------------------------------------------------------------------------------------------------------
 
 
-def judge_melody(bits: Mapping[str, Any], generated: Mapping[str, Any]) -> dict[str, bool]:
-    """Right beats none beats wrong, outside the error bars: in bits, and in what is made."""
-    found = {
-        "the accompaniment takes fewer bits with the right melody than without": bits["none - right"]["low"] > 0,
-        "the accompaniment takes fewer bits without a melody than with a wrong one": bits["wrong - none"]["low"] > 0,
+def judge_bits(differences: Mapping[str, Any], music: str) -> dict[str, bool]:
+    """Right beats none beats wrong, in bits of an accompaniment, outside the error bars. music: whose they are."""
+    pairs = {
+        "none - right": "with the right melody than without",
+        "wrong - none": "without a melody than with a wrong one",
     }
-    words = {"chord": "on tones of the song's chords", "key": "in the song's key"}
-    for measure, where in words.items():
-        row = generated[measure]
-        found[f"what is made lies {where} more with the right melody than without"] = row["right - none"]["low"] > 0
-        found[f"what is made lies {where} more without a melody than with a wrong one"] = row["none - wrong"]["low"] > 0
-    return {f"{point}, outside the 95 % interval": met for point, met in found.items()}
+    return {
+        f"the accompaniment takes fewer bits {given}, on {music}": differences[pair]["low"] > 0
+        for pair, given in pairs.items()
+    }
+
+
+def judge_made(differences: Mapping[str, Any], music: str) -> dict[str, bool]:
+    """The same of what is made, for each measure that there is: chord tones, and key."""
+    words = {"chord": "on tones of the song's chords", "key": "in the piece's key"}
+    pairs = {
+        "right - none": "with the right melody than without",
+        "none - wrong": "without a melody than with a wrong one",
+    }
+    return {
+        f"what is made lies {where} more {given}, on {music}": differences[measure][pair]["low"] > 0
+        for measure, where in words.items()
+        if measure in differences
+        for pair, given in pairs.items()
+    }

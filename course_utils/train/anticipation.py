@@ -10,6 +10,9 @@ melody and what follows it, or what begins with each chord (`MusicRecipe`); in s
 to go on as the music does (`with_mistakes`); most of the loss weighs a token against those of its own slot only
 (`SlotLoss`); the network starts from what is known beforehand about times, pitches and positions, and keeps some of it
 (`music_start`); Muon teaches the upper layers (Jordan et al. 2024).
+
+The shipped weights come from several runs on end, between which the recipe grew; their card tells which. One run of the
+recipe as it stands makes another model, with a card of its own.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ from torch import Tensor
 from course_utils.amt import token_lists
 from course_utils.amt.vocab import DRUMS, EVENT_SIZE, MAX_PITCH, NOTE_OFFSET, REST, Triples
 
-LONGEST_RUN = 60  # events: a run of wrong notes lasts so long in the mean, or less
+LONGEST_RUN = 60  # rows, events and controls: a run of wrong notes lasts so long in the mean, or less
 MOST_WRONG = 0.3  # share of the notes
 FURTHEST = 6  # semitones
 HEAP = (6, 48)  # notes, at least and at most

@@ -38,7 +38,7 @@ class DecodeSettings:
     """How to decode.
 
     passes: at least 1. temperature: of the sampled tokens, 0 takes the likeliest. mask_temperature: of the noise in
-    the ranking, in the first pass; it falls to 0. top_p, typical_mass: shares of the probability to sample from.
+    the ranking, times 1 - n / passes in pass n. top_p, typical_mass: shares of the probability to sample from.
     sample_cutoff: share of the passes that sample, later ones take the likeliest token; negative: none samples.
     gamma: share still masked for a share of the passes done, float32 tensor to tensor.
     compat: as the released code: typical filtering without effect, the schedule counted over the whole batch, fewer

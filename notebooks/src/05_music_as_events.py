@@ -61,7 +61,7 @@ warnings.simplefilter("ignore", SubstitutionWarning)  # what stands in for what:
 # **Hear it first.** This is a piece from the free game Freedoom, as a [piano roll](glossary.md#piano-roll): time runs
 # to the right, pitch upwards, and each bar is one note. Play it. Mute the drums, then all but the harp. Move the mouse
 # over a bar (or use the arrow keys): you see what the note is, and the three numbers that stand for it. (The harp
-# sounds like strings here. Section 10 says why.)
+# sounds like a guitar here. Section 10 says why.)
 
 # %%
 from course_utils.show import piano_roll
@@ -201,13 +201,13 @@ print("number of the note:", note, "- and back, instrument and pitch:", divmod(n
 # ●●○○○ difficulty 2 of 5 · about 6 minutes
 #
 # Time and duration come in seconds; round them to the nearest tick of 10 ms. Time tokens begin at 0, durations at
-# 10,000, notes at 11,000. The note is 128 x instrument + pitch. What lasts 10 s or longer gets the longest duration
-# there is.
+# 10,000, notes at 11,000. The note is 128 x instrument + pitch. What rounds to 1,000 ticks or more gets the longest
+# duration there is, 999.
 
 
 # %% tags=["exercise"] exercise="event_tokens"
 def event_tokens(time, duration, pitch, instrument):
-    """The three tokens of a note: time and duration in seconds, pitch 0 to 127, instrument 0 to 128."""
+    """A tuple of the three tokens of a note: time and duration in seconds, pitch 0 to 127, instrument 0 to 128."""
     return None  # your code here
 
 
@@ -226,7 +226,7 @@ event_tokens = check("event_tokens", event_tokens)
 #
 # ```python
 # def event_tokens(time, duration, pitch, instrument):
-#     """The three tokens of a note: time and duration in seconds, pitch 0 to 127, instrument 0 to 128."""
+#     """A tuple of the three tokens of a note: time and duration in seconds, pitch 0 to 127, instrument 0 to 128."""
 #     length = min(round(100 * duration), 999)
 #     return round(100 * time), 10_000 + length, 11_000 + 128 * instrument + pitch
 # ```
@@ -694,7 +694,7 @@ print(f"waits that stay:         {(together == apart).mean():.0%}")
 # change too.
 #
 # The bigger difference comes now. Say that the harp is *given*, and that the model is to hear of each harp note five
-# seconds before it is due. Then the list is no longer in order of time:
+# seconds before it begins. Then the list is no longer in order of time:
 
 # %% tags=["nbval-check-output"]
 from course_utils.amt import anticipate, as_controls
@@ -750,7 +750,7 @@ for event in to_events(token_lists.pad(sparse)):
 
 # %% tags=["exercise"] exercise="rest_times"
 def rest_times(onsets, end):
-    """Ticks at which a REST must stand, so that from 0 to `end` no step is over 100 ticks; onsets: list, in order."""
+    """A list of the ticks at which RESTs must stand, so that from 0 to `end` no step is over 100; onsets in order."""
     return None  # your code here
 
 
@@ -770,7 +770,7 @@ rest_times = check("rest_times", rest_times)
 #
 # ```python
 # def rest_times(onsets, end):
-#     """Ticks at which a REST must stand, so that from 0 to `end` no step is over 100 ticks; onsets: list, in order."""
+#     """A list of the ticks at which RESTs must stand, so that from 0 to `end` no step is over 100; onsets in order."""
 #     rests, last = [], 0
 #     for tick in [*onsets, end]:
 #         while tick - last > 100:
@@ -791,7 +791,8 @@ print("library:", vocab.onsets(padded)[vocab.is_rest(padded)].tolist())
 
 # %% [markdown]
 # What is it good for? A control is to come five seconds early. But a list has no place "at 7 s" if nothing stands
-# there. Take events at 0 s, 20 s and 21 s, and a melody note due at 12 s. After which row does the model hear of it?
+# there. Take events at 0 s, 20 s and 21 s, and a melody note that begins at 12 s. After which row does the model hear
+# of it?
 
 # %% tags=["nbval-check-output"]
 bare = to_triples([Event(second, 0.5, 60, 0) for second in (0, 20, 21)])
@@ -1013,9 +1014,9 @@ voices = [preset for preset in read_presets(shipped_font()) if preset.bank == 0]
 print(f"{len(voices)} instruments and a drum kit:", ", ".join(preset.name for preset in voices))
 
 # %% [markdown]
-# What about the others? Silence would be a lie: you would hear a piece without its harp and not know it. So the nearest
-# relative plays, and a sentence says so. In our piece, with the instruments' numbers counted from 0 (46 is the harp, 72
-# the piccolo):
+# What about the others? Silence would be a lie: you would hear a piece without its harp and not know it. So a relative
+# plays: for what is plucked something that is plucked, for what is blown something that is blown. And a sentence says
+# so. In our piece:
 
 # %% tags=["nbval-check-output"]
 from course_utils.synth.play import what_is_said

@@ -84,7 +84,7 @@ def heard(rows, seconds=20):
 
 
 def together(band, melody, seconds=20):
-    return heard(band, seconds) + 4 * heard(melody, seconds)  # four times as loud, because this sitar is soft
+    return heard(band, seconds) + 4 * heard(melody, seconds)  # four times as loud: plucked notes die away
 
 
 rows = [("melody", 4 * heard(melody)), ("the others", heard(band)), ("all", together(band, melody))]
@@ -210,7 +210,7 @@ print(*written(seq2seq, events, controls))
 
 # %% tags=["exercise"] exercise="sort_order"
 def sort_order(events, controls):
-    """Places of the rows in order of onset: event i is place i, control j is place len(events) + j."""
+    """A list of the rows' places in order of onset: event i is place i, control j is place len(events) + j."""
     return None  # your code here
 
 
@@ -230,7 +230,7 @@ sort_order = check("sort_order", sort_order)
 #
 # ```python
 # def sort_order(events, controls):
-#     """Places of the rows in order of onset: event i is place i, control j is place len(events) + j."""
+#     """A list of the rows' places in order of onset: event i is place i, control j is place len(events) + j."""
 #     times = [*events, *controls]
 #     return sorted(range(len(times)), key=lambda place: times[place])
 # ```
@@ -249,8 +249,9 @@ print(*written(by_time, events, controls))
 #
 # **Order 4, [anticipation](glossary.md#anticipation).** Each control comes a fixed time before it sounds. This time is
 # called [delta](glossary.md#delta). Take delta = 2. From 2.5 - 2 = 0.5 on, the control at 2.5 is *due*. The model has
-# no clock but the events that it has written. So the control stands behind the first event from 0.5 on. Which one is
-# that?
+# no clock but the events that it has written. So the control stands behind the first event from 0.5 on. (What is due
+# by time 0 needs no event: it stands before the first one. And behind the last event no control is put in.) Which event
+# is that?
 
 # %% tags=["nbval-check-output"]
 delta = 2
@@ -290,7 +291,7 @@ for mode, order in by_hand.items():
 
 # %% tags=["exercise"] exercise="control_distances"
 def control_distances(order, events, controls):
-    """For each control, how many tokens after it the event stands whose onset is nearest; negative if before it."""
+    """A list: how many tokens after each control its nearest event in time stands; negative if before it."""
     return None  # your code here
 
 
@@ -310,7 +311,7 @@ control_distances = check("control_distances", control_distances)
 #
 # ```python
 # def control_distances(order, events, controls):
-#     """For each control, how many tokens after it the event stands whose onset is nearest; negative if before it."""
+#     """A list: how many tokens after each control its nearest event in time stands; negative if before it."""
 #     stands = {place: position for position, place in enumerate(order)}
 #     found = []
 #     for number, onset in enumerate(controls):
@@ -385,7 +386,8 @@ print(f"right after {right} of {asked} rows; who always says 'an event' is right
 # light before the motorway" is none: at the light, nobody knows whether another will follow.
 #
 # *Sort by time* says: the control comes after the **last** event before it. That is the second kind. *Anticipation*
-# says: after the **first** event from control - delta on. That is the first kind.
+# says: after the **first** event from control - delta on (or at the very beginning, if that is before 0). That is the
+# first kind.
 #
 # From this we make a test. Take one past and two futures. Let the rule write both sequences. Where they first differ,
 # is a control in play?
@@ -456,7 +458,8 @@ for mode in ("seq2seq", "sort", "anticipation"):
 # The real thing, on real rows. A sampler has written some events; the last one begins at tick `heard` (0 at the
 # start). Before each next event, put in every control that is not in yet and whose onset is no more than delta seconds
 # after `heard`. Controls that no event follows are left over: return them as the second result. Both lists are in
-# order of time, `onsets(rows)` gives their onsets in ticks, and a second has 100 ticks.
+# order of time, `onsets(rows)` gives their onsets in ticks, and a second has 100 ticks. Delta may be a fraction, 0, or
+# infinite.
 
 
 # %% tags=["exercise"] exercise="anticipate"
@@ -726,7 +729,8 @@ for mode in ("seq2seq", "sort", "anticipation"):
 # ## 8. The test, on all rules
 #
 # Now the stopping-time test in earnest. The library cuts the band before each event or rest. It lets the music go on as
-# it did, or at once, or later, and compares what the rule writes. Each cut at which a rule betrays itself counts once:
+# it did, or at once, or later, or with other notes, or with twice as many. It compares what the rule writes. Each cut
+# at which a rule betrays itself counts once:
 
 # %% tags=["nbval-check-output"]
 for mode in amt.MODES:
@@ -825,8 +829,8 @@ print("rests in the excerpts:", sum(n for n, _ in rests), "of", sum(n for _, n i
 print("in the quiet one:", vocab.is_rest(padded(quiet, sung)).sum(), "of", len(padded(quiet, sung)) + len(sung))
 
 # %% [markdown]
-# Where the band is busy, next to nothing. In the quiet excerpt rests are a good part of the sequence, and there they
-# are needed.
+# Where the band is busy, next to nothing. In the quiet excerpt rests are a good part of the sequence. There they are
+# needed with a small delta; with 5 s the longest silence is just short enough to do without.
 #
 # ## 10. Read the source
 #
