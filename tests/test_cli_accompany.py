@@ -38,7 +38,7 @@ def course(command: str, *arguments: object) -> Any:
 
 def midi_file(path: Path, *tracks: tuple[str, int, list[tuple[float, float, int]]]) -> Path:
     """A file of a track for each (name, program, notes of onset s, duration s, pitch); program 128 for drums."""
-    file = mido.MidiFile(ticks_per_beat=50)  # at 120 beats a minute a tick is 10 ms
+    file = mido.MidiFile(ticks_per_beat=50, charset="utf-8")  # at 120 beats a minute a tick is 10 ms
     for number, (name, program, notes) in enumerate(tracks):
         channel = 9 if program == 128 else number % 9
         track = mido.MidiTrack(
@@ -307,6 +307,22 @@ def test_a_melody_without_a_band_is_said(tmp_path: Path) -> None:
     path = midi_file(tmp_path / "alone.mid", ("Flute", 73, [(t / 2, 0.5, 72 + t % 5) for t in range(20)]))
     done = course("accompany", "--midi", path, *SHORT, "--out", tmp_path / "out", "--json")
     assert any("no other part plays in the 1 s of the prompt" in line for line in json.loads(done.stdout)["said"])
+
+
+def test_tempo_and_names_of_the_piece_are_kept(tmp_path: Path) -> None:
+    path = midi_file(
+        tmp_path / "named.mid",
+        ("メロディ", 73, [(t / 2, 0.5, 72 + t % 5) for t in range(12)]),
+        ("Keys", 0, [(t / 2, 0.4, 48) for t in range(12)]),
+    )
+    source = mido.MidiFile(path, charset="utf-8")
+    source.tracks[0].insert(0, mido.MetaMessage("set_tempo", tempo=400_000))
+    source.save(path)
+    done = course("accompany", "--midi", path, "--melody", 0, *SHORT, "--out", tmp_path / "out", "--json")
+    rows = rows_of(json.loads(done.stdout))
+    made = mido.MidiFile(rows["original"]["midi"], charset="utf-8")
+    assert [message.tempo for message in made if message.type == "set_tempo"] == [400_000]
+    assert {track.name for track in made.tracks[1:]} == {"メロディ (Flute)", "Keys (Acoustic Grand Piano)"}
 
 
 def test_a_melody_that_ends_with_the_prompt_is_said(tmp_path: Path) -> None:

@@ -134,6 +134,21 @@ def test_no_part_is_silent_and_rests_make_no_sound(player: Any) -> None:
         assert np.abs(samples).max() > 0.005
 
 
+def test_instruments_keep_the_colours_of_another_roll(material: Any) -> None:
+    busy = [(t / 4, 0.2, 60, 0) for t in range(12)]
+    some = [(t / 2, 0.2, 70, 73) for t in range(5)]
+    bass, drums = [(1.0, 0.5, 40, 33)], [(1.5, 0.1, 36, 128)]
+    one = piano_roll(rows(*busy, *some, *drums))
+    other = piano_roll(rows(*bass, *drums, *[(t / 8, 0.1, 70, 73) for t in range(30)], *busy[:3]), like=one)
+    colours = [{part.name: part.colour for part in roll.parts} for roll in (one, other)]
+    shared = colours[0].keys() & colours[1].keys()
+    assert len(shared) == 3
+    assert all(colours[0][name] == colours[1][name] for name in shared)
+    assert len(set(colours[1].values())) == len(colours[1])
+    given = piano_roll(np.concatenate([vocab.as_controls(rows(*some)), rows(*busy)]), like=one)
+    assert [part.colour for part in given.parts] == [colours[0]["Flute"], colours[0]["Acoustic Grand Piano"]]
+
+
 def test_an_excerpt_begins_at_its_start(material: Any) -> None:
     events = rows((30.0, 0.5, 60, 0), (31.0, 0.5, 62, 0))
     made = piano_roll(events)

@@ -41,12 +41,14 @@ from course_utils.amt.generate import GenerateError, Settings
 from course_utils.amt.load import load_amt
 from course_utils.amt.midi import open_midi, read_midi_report, to_midi, to_pretty_midi
 from course_utils.amt.rules import ALL, MELODIC, Rules
+from course_utils.amt.tempo import on_the_beats_of
 from course_utils.amt.vocab import Triples
 from course_utils.cli.options import device_named
 from course_utils.cli.output import Progress, check_folder, check_room, web_page
 
 if TYPE_CHECKING:
     from course_utils.amt.network import AMT
+    from course_utils.show.piano_roll import PianoRoll
 
 RATE = 44100
 FULL = 0.99  # a sum of parts beyond full scale is made quieter, to this
@@ -157,7 +159,7 @@ def run(job: Job, quiet: bool = False) -> Report:
         made = _sample(job, excerpt, model, report, say)
         if len(made.events) and (len(made.new) or report.ok):
             say("playing the result")
-            report.rows += [_write_sampled(job, made.new), _write(job, job.task, made.events, report)]
+            report.rows += [_write_sampled(job, made.new, report), _write(job, job.task, made.events, report)]
             if job.page:
                 say("writing the page")
                 report.html = _write_page(job, excerpt, made)
@@ -357,20 +359,30 @@ def _row(what: str, events: Triples, files: tuple[str, str | None] | None = None
     return Row(what, len(events), named, midi, wav, quieter)
 
 
-def _write_sampled(job: Job, events: Triples) -> Row:
+def _write_sampled(job: Job, events: Triples, report: Report) -> Row:
     """What was sampled alone, as MIDI: in the result, melody and new notes may share an instrument."""
     if not len(events):
         return _row("sampled", events)
     midi = job.target("sampled", ".mid")
-    _save_midi(midi, events)
+    _save_midi(job, midi, events, report)
     return _row("sampled", events, (str(midi), None))
 
 
-def _save_midi(path: Path, events: Triples) -> None:
+def _save_midi(job: Job, path: Path, events: Triples, report: Report) -> None:
+    """The events with the piece's own tempo and bars, and its names of the parts."""
     from course_utils.audio.save import saving
 
+    midi = on_the_beats_of(to_midi(events), open_midi(job.midi), job.start)
+    midi.charset = "utf-8"
+    names: dict[str, list[str]] = {}
+    for part in report.parts:
+        names.setdefault(part["instrument"], []).append(part["name"])
+    for track in midi.tracks:
+        own = [name for name in dict.fromkeys(names.get(track.name, [])) if name != track.name]
+        if own:
+            track.name = f"{' / '.join(own)} ({track.name})"
     with saving(path) as temporary:
-        to_midi(events).save(temporary)
+        midi.save(temporary)
 
 
 def _write(job: Job, what: str, events: Triples, report: Report) -> Row:
@@ -383,7 +395,7 @@ def _write(job: Job, what: str, events: Triples, report: Report) -> Row:
     if not len(events):
         return _row(what, events)
     midi, wav = job.target(what, ".mid"), job.target(what, ".wav")
-    _save_midi(midi, events)
+    _save_midi(job, midi, events, report)
     samples, quieter, said = _sound(events, job.duration)
     report.said += [line for line in said if line not in report.said]
     with audio_writer(wav, RATE) as writer:
@@ -430,10 +442,12 @@ def _write_page(job: Job, excerpt: Excerpt, made: Made) -> str:
     how = f"{piece}; {job.model} model, p {job.top_p:g}, temperature {job.temperature:g}, seed {job.seed}"
     how += ", the paper's rules" if job.rules == "paper" else ""
     result = _roll(_drawn(job, excerpt, made), f"{task}, sampled from {begin:g} to {end:g} s", how, job.duration)
-    original = _roll(excerpt.original, "The excerpt as events", piece, job.duration)
+    original = _roll(excerpt.original, "The excerpt as events", piece, job.duration, like=result)
     path = job.out / f"{job.midi.stem}_{job.task}.html"
     with saving(path) as temporary:
-        temporary.write_text(web_page(f"{task}: {html.escape(job.midi.stem)}", [result, original]), "utf-8")
+        temporary.write_text(
+            web_page(f"{task}: {html.escape(job.midi.stem)}", [result.html(), original.html()]), "utf-8"
+        )
     return str(path)
 
 
@@ -449,7 +463,7 @@ def _drawn(job: Job, excerpt: Excerpt, made: Made) -> Triples:
     return made.events
 
 
-def _roll(rows: Triples, title: str, source: str, seconds: float) -> str:
+def _roll(rows: Triples, title: str, source: str, seconds: float, like: PianoRoll | None = None) -> PianoRoll:
     from course_utils.show.piano_roll import piano_roll
 
-    return piano_roll(rows, title, source=source, start=0.0, seconds=seconds + 1, budget=PAGE_BUDGET).html()
+    return piano_roll(rows, title, source=source, start=0.0, seconds=seconds + 1, budget=PAGE_BUDGET, like=like)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ from course_utils.show import piano_roll_sound as sound
 from course_utils.show.piano_roll_picture import roll_picture
 from course_utils.show.player import AUDIO_BUDGET, Player
 
+CONTROL = " (control)"  # behind the name of a part that is given
 MOST_PARTS = 6  # parts with a sound and a colour of their own
 MOST_EVENTS = 6000
 # Seven colours that stay apart with any colour vision (after Okabe and Ito), on light and on dark paper.
@@ -92,8 +93,25 @@ def _coloured(groups: Sequence[tuple[tuple[bool, str], list[int]]]) -> list[Part
     parts = []
     for (control, name), numbers in groups:
         colour = DRUM_COLOUR if numbers == [vocab.DRUMS] and not control else next(free, DRUM_COLOUR)
-        parts.append(Part(f"{name} (control)" if control else name, tuple(numbers), control, colour))
+        parts.append(Part(name + CONTROL if control else name, tuple(numbers), control, colour))
     return parts
+
+
+def coloured_like(parts: Sequence[Part], others: Sequence[Part]) -> list[Part]:
+    """The parts with the colours that parts of the same name, controls or not, have elsewhere; the rest take others."""
+    known = {_plain(part): part.colour for part in reversed(others)}
+    kept = {_plain(part): known[_plain(part)] for part in parts if _plain(part) in known}
+    free = iter(colour for colour in range(DRUM_COLOUR) if colour not in kept.values())
+    found = []
+    for part in parts:
+        if _plain(part) not in kept:
+            kept[_plain(part)] = DRUM_COLOUR if part.colour == DRUM_COLOUR else next(free, DRUM_COLOUR)
+        found.append(replace(part, colour=kept[_plain(part)]))
+    return found
+
+
+def _plain(part: Part) -> str:
+    return part.name.removesuffix(CONTROL)
 
 
 class PianoRoll(Player):
@@ -103,11 +121,21 @@ class PianoRoll(Player):
     height = 860
 
     def __init__(
-        self, triples: Triples, title: str, source: str, start: float, seconds: float, rate: int, budget: int
+        self,
+        triples: Triples,
+        title: str,
+        source: str,
+        start: float,
+        seconds: float,
+        rate: int,
+        budget: int,
+        like: PianoRoll | None = None,
     ) -> None:
         self.triples, self.title, self.source = triples, title, source
         self.start, self.seconds, self.rate = start, seconds, rate
         self.parts = group_parts(triples)
+        if like is not None:
+            self.parts = coloured_like(self.parts, like.parts)
         self.part_of = [self._part(row) for row in range(len(triples))]
         rows = np.array(self.part_of)
         voices = [triples[rows == part] for part in range(len(self.parts))]
@@ -236,12 +264,14 @@ def piano_roll(
     seconds: float | None = None,
     rate: int = 44100,
     budget: int = AUDIO_BUDGET,
+    like: PianoRoll | None = None,
 ) -> PianoRoll:
     """The piano roll of events and controls, int64 [N, 3] in the AMT vocabulary, in the order in which they stand.
 
     start: seconds at which the roll begins, without it 0, or the first onset's second where that is later than 5 s;
     seconds: its length, without it up to the end of the last note and one second more. Rows outside are left out.
-    source: which piece, or which model made it. budget: characters of packed sound; rate in Hz.
+    source: which piece, or which model made it. budget: characters of packed sound; rate in Hz. like: a roll whose
+    colours the instruments keep that play in both.
     Raises ValueError for tokens that are not triples, no events, too many (6000), or sound that does not fit.
     """
     rows = vocab.as_triples(triples)
@@ -265,4 +295,4 @@ def piano_roll(
             f"{inside.sum()} events are too many for one roll, {MOST_EVENTS} at most: give start and seconds"
         )
     length = float(np.ceil((ends[inside].max() - start + 1) * 10) / 10) if seconds is None else float(seconds)
-    return PianoRoll(rows[inside], title, source, float(start), length, rate, budget)
+    return PianoRoll(rows[inside], title, source, float(start), length, rate, budget, like)
