@@ -305,8 +305,15 @@ def test_an_excerpt_that_outlasts_the_piece_is_said(tmp_path: Path, duration: in
 
 def test_a_melody_without_a_band_is_said(tmp_path: Path) -> None:
     path = midi_file(tmp_path / "alone.mid", ("Flute", 73, [(t / 2, 0.5, 72 + t % 5) for t in range(20)]))
-    done = course("accompany", "--midi", path, *SHORT, "--out", tmp_path / "out", "--json")
-    assert any("no other part plays in the 1 s of the prompt" in line for line in json.loads(done.stdout)["said"])
+    arguments = ("accompany", "--midi", path, "--duration", 6, "--out", tmp_path / "out", "--json")
+    told = json.loads(course(*arguments).stdout)
+    said = "no other part plays in the first 5 s: so there is no prompt, and the model chooses the band"
+    assert any(line.startswith(said) for line in told["said"])
+    assert told["span"] == [0, 6]
+    assert rows_of(told)["melody"]["notes"] == 12, "the melody is kept from the beginning"
+    told = json.loads(course(*arguments, "--prompt", 1).stdout)
+    assert any(line.endswith("the model adds little; try --prompt 0") for line in told["said"])
+    assert told["span"] == [1, 6]
 
 
 def test_tempo_and_names_of_the_piece_are_kept(tmp_path: Path) -> None:

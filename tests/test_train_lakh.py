@@ -6,6 +6,7 @@ import hashlib
 import importlib
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -84,6 +85,7 @@ def test_every_file_is_accounted_for(folder, tmp_path):
     assert listed["text.mid"][1] == "broken"
     assert listed["text.mid"][2]
     assert listed["short.mid"][1] == "too short"
+    assert re.fullmatch(r"\d+ events, \d+\.\d s, \d+ instruments", listed["short.mid"][2])
 
 
 def test_the_pieces_are_the_files_events_on_the_side_of_their_hash(folder, tmp_path):

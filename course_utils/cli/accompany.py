@@ -65,7 +65,10 @@ def accompany(
     ] = "auto",
     start: Start = 0.0,
     duration: Duration = SECONDS,
-    prompt: Prompt = PROMPT,
+    prompt: Annotated[
+        float | None,
+        typer.Option("--prompt", help="Seconds of the others that are kept first; 5, or 0 where none plays in them."),
+    ] = None,
     top_p: TopP = 0.95,
     temperature: Temperature = 1.0,
     delta: Delta = 5.0,
@@ -96,9 +99,10 @@ def accompany(
         seed,
         model,
         device,
-        prompt,
+        PROMPT if prompt is None else prompt,
         melody,
         tries=tries,
+        prompt_asked=prompt is not None,
     )
     _run(job, as_json)
 

@@ -83,6 +83,7 @@ class Job:
     melody: str = "auto"
     gap: tuple[float, float] = (0.0, 0.0)
     tries: int = 1
+    prompt_asked: bool = True  # whether the prompt was asked for: if not, it is left out where no band plays in it
 
     def target(self, what: str, suffix: str) -> Path:
         """The file for one result."""
@@ -134,6 +135,7 @@ class Report:
 class Excerpt:
     """What was read and found usable."""
 
+    job: Job  # as it was asked for, perhaps without a prompt
     parts: list[Part]
     original: Triples  # times from the beginning of the excerpt
     given: Triples  # what is written as given: the melody, the rest around the gap, or the prompt
@@ -149,6 +151,7 @@ def run(job: Job, quiet: bool = False) -> Report:
     """
     with Progress(quiet, f"reading {job.midi.name}") as say:
         excerpt = read(job)
+        job = excerpt.job
         _check_out(job)
         say("loading the model")
         model = load_amt(job.model, device_named(job.device))
@@ -193,10 +196,12 @@ def read(job: Job) -> Excerpt:
             said.append(f"no part sings well here: {melody.part.label} {melody.doubt}{another}")
         others = [part for part in parts if part.number != melody.part.number]
         if job.prompt > 0 and not within(others, job.start, job.prompt):
-            said.append(
-                f"no other part plays in the {job.prompt:g} s of the prompt: without a band to go on from, the model "
-                "adds little or nothing"
-            )
+            silent = f"no other part plays in the first {job.prompt:g} s"
+            if job.prompt_asked:
+                said.append(f"{silent}: with a silent band to go on from, the model adds little; try --prompt 0")
+            else:
+                said.append(f"{silent}: so there is no prompt, and the model chooses the band (--prompt keeps one)")
+                job = replace(job, prompt=0.0)
         if not (vocab.onsets(given) >= vocab.ticks(job.prompt)).any():
             said.append(
                 f"the melody ({melody.part.label}) begins no note after the {job.prompt:g} s of the prompt: what is "
@@ -211,7 +216,7 @@ def read(job: Job) -> Excerpt:
                 f"no note begins in the {job.prompt:g} s of the prompt: there is nothing to continue; the first is at "
                 f"{vocab.seconds(int(at.min())):g} s, so choose a later --start or a longer --prompt"
             )
-    return Excerpt(parts, original, given, melody, said)
+    return Excerpt(job, parts, original, given, melody, said)
 
 
 def _check_times(job: Job) -> None:

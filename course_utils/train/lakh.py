@@ -29,9 +29,10 @@ from typing import IO, Any
 
 import numpy as np
 
+from course_utils.amt import token_lists
 from course_utils.amt.midi import MidiError, read_midi
 from course_utils.amt.sequences import Tally, training_sequences, unfit
-from course_utils.amt.vocab import CONTEXT_SIZE, TokensError, Triples
+from course_utils.amt.vocab import CONTEXT_SIZE, TIME_RESOLUTION, TokensError, Triples
 from course_utils.files import atomic_write
 from course_utils.train.music import Piece, by_time, statistics
 
@@ -64,7 +65,7 @@ class Outcome:
     md5: str
     status: str  # "used", "broken", or why the piece is not for training: "too short", ...
     events: int
-    why: str  # of a broken file, in words
+    why: str  # of one that is left out, in words
 
 
 def split_of(md5: str) -> str:
@@ -121,7 +122,7 @@ def tokenise(
 
 
 def tokenise_file(path: Path) -> tuple[Triples, str, str]:
-    """The events of a file, int64 [N, 3], what becomes of it, and for a broken one the reason in words."""
+    """The events of a file, int64 [N, 3], what becomes of it, and for one that is left out the reason in words."""
     nothing = np.empty((0, 3), np.int64)
     try:
         events = by_time(read_midi(path))
@@ -130,7 +131,10 @@ def tokenise_file(path: Path) -> tuple[Triples, str, str]:
     except Exception as error:  # among so many files some find a fault that no one thought of; the others go on
         return nothing, BROKEN, f"{type(error).__name__}: {error}"
     reason = unfit(events)
-    return (events, USED, "") if reason is None else (nothing, reason, "")
+    if reason is None:
+        return events, USED, ""
+    length, instruments = token_lists.max_time(events) / TIME_RESOLUTION, len(token_lists.instruments(events))
+    return nothing, reason, f"{len(events)} events, {length:.1f} s, {instruments} instruments"
 
 
 class MidiShards:

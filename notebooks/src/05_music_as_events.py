@@ -1052,6 +1052,20 @@ for _ in range(5):
 print(f"{20 / min(took):.0f} times as fast as real time")
 
 # %% [markdown]
+# **Which synthesiser?** The plainest has no recordings at all: pretty_midi, the package that reads MIDI, can play each
+# note as a sine wave, without drums. Both sounds are equally strong here. **Listen**: which of the instruments do you
+# still know? The events are the same. All that you miss is the synthesiser's.
+
+# %%
+opening = to_pretty_midi(token_lists.clip(piece, 0, 599))
+recorded, sines = play(opening, seconds=6), opening.synthesize(44_100)[: 6 * 44_100]
+sines = sines * np.sqrt(np.mean(recorded**2) / np.mean(sines**2))
+clips_player(
+    [("our soundfont", recorded), ("sine waves", sines)], title="One piece, two synthesisers", source="Freedoom",
+    spectrogram=False, packing="mp3", budget=140_000,
+)  # fmt: skip
+
+# %% [markdown]
 # Another choice is FluidSynth, a larger synthesiser. It is a program of its own, and not installed everywhere. More
 # instruments do not come from the synthesiser, but from the soundfont: for all 128 give `play` a complete one,
 # `font="..."`, with either of the two. Ask for FluidSynth, and you get it, or a sentence that says what is missing. (It
