@@ -167,7 +167,7 @@ def astray(*where: float | None) -> tuple[Any, list[tuple[int, int | None]]]:
         asked.append((seed, most_at_once))
         reached = where[seed - 7]
         stopped = "end" if reached is None or most_at_once is None else "crowded"
-        return SimpleNamespace(generated=SimpleNamespace(stopped=stopped, reached=reached))
+        return SimpleNamespace(generated=SimpleNamespace(stopped=stopped, reached=reached, trace=range(10)))
 
     return sample, asked
 
@@ -177,6 +177,7 @@ def test_the_next_seed_is_tried_while_the_model_loses_its_way() -> None:
     tried = with_seeds(sample, 7, 5, 16)
     assert (tried.seed, tried.lost) == (9, ((7, 3.0), (8, 9.0)))
     assert asked == [(7, 16), (8, 16), (9, 16)]
+    assert tried.tokens == 30
 
 
 def test_of_none_that_found_its_way_the_furthest_is_kept() -> None:

@@ -204,9 +204,8 @@ def _doubt(part: Part, mark: Singing) -> str:
     if mark.present < WEAK:
         against.append(f"begins a note in only {mark.present:.0%} of the seconds")
     if mark.single < WEAK:
-        never = mark.single < 0.005  # else "0 %"
-        single = f"only {mark.single:.0%} of its notes" if not never else "none of its notes"
-        against.append(f"plays {single} one at a time")
+        share = f"only {mark.single:.0%}" if mark.single >= 0.005 else "none"
+        against.append(f"plays {share} of its notes one at a time")
     if len(part.events) < FEWEST_NOTES:
         against.append(f"has only {len(part.events)} {'note' if len(part.events) == 1 else 'notes'}")
     return " and ".join(against)
@@ -370,6 +369,7 @@ class Tried:
     made: Made
     seed: int  # of it
     lost: tuple[tuple[int, float], ...]  # seeds with which the model lost its way, and where, in s
+    tokens: int  # sampled in all tries
 
 
 def densest(events: Triples) -> int:
@@ -380,23 +380,25 @@ def densest(events: Triples) -> int:
 def with_seeds(sample: Callable[..., Made], seed: int, tries: int, crowd: int) -> Tried:
     """Sample with `seed`, and with the next ones while the model loses its way, in `tries` tries at most.
 
-    It has lost its way where more than `crowd` sampled notes begin at one tick: it takes a moment that it has made too
-    full for a piece in which moments are, and piles up more. sample: takes seed and most_at_once, as the three tasks
-    do. Of tries that all went astray, the one that came furthest. A single try is not cut short.
+    It has lost its way where more than `crowd` sampled notes begin at one tick: it reads the heap that it has made, and
+    piles up more. sample: takes seed and most_at_once, as the three tasks do. Of tries that all went astray, the one
+    that came furthest is kept. A single try is not cut short.
     """
     if tries <= 1:
-        return Tried(sample(seed=seed, most_at_once=None), seed, ())
+        made = sample(seed=seed, most_at_once=None)
+        return Tried(made, seed, (), len(made.generated.trace))
     lost: list[tuple[int, float]] = []
-    furthest = None
+    furthest, tokens = None, 0
     for number in range(seed, seed + tries):
         made = sample(seed=number, most_at_once=crowd)
+        tokens += len(made.generated.trace)
         if made.generated.stopped != "crowded":
-            return Tried(made, number, tuple(lost))
+            return Tried(made, number, tuple(lost), tokens)
         lost.append((number, made.generated.reached))
         if furthest is None or made.generated.reached > furthest[0].generated.reached:
             furthest = made, number
     assert furthest is not None
-    return Tried(*furthest, tuple(lost))
+    return Tried(*furthest, tuple(lost), tokens)
 
 
 def _parts(piece: Piece) -> Sequence[Part]:

@@ -110,7 +110,7 @@ class Report:
     task: str
     input: str
     model: str
-    seed: int
+    seed: int  # with which this was made, the one that was asked for or a later one
     top_p: float
     temperature: float
     delta: float | None  # s; None where nothing lies ahead
@@ -125,7 +125,7 @@ class Report:
     rows: list[Row] = field(default_factory=list)
     stopped: str = "end"  # or "interrupted", "limit"
     reached: float = 0.0  # s of the excerpt
-    tokens: int = 0  # sampled
+    tokens: int = 0  # sampled, in all tries
     seconds: float = 0.0  # sampling took
     tokens_per_second: float = 0.0
     html: str | None = None
@@ -165,7 +165,7 @@ def run(job: Job, quiet: bool = False) -> Report:
             report.rows += [_write_sampled(job, made.new, report), _write(job, job.task, made.events, report)]
             if job.page:
                 say("writing the page")
-                report.html = _write_page(job, excerpt, made)
+                report.html = _write_page(job, excerpt, made, report.seed)
         report.said += _crowded(report.rows)
     return report
 
@@ -317,7 +317,7 @@ def _sample(job: Job, excerpt: Excerpt, model: AMT, report: Report, say: Progres
     tried = with_seeds(sample, job.seed, job.tries, crowd)
     made = tried.made
     report.seconds = time.perf_counter() - began
-    report.tokens = len(made.generated.trace)
+    report.tokens = tried.tokens
     report.tokens_per_second = report.tokens / report.seconds
     report.ok, report.stopped = made.generated.complete, made.generated.stopped
     report.reached = made.generated.reached
@@ -437,14 +437,14 @@ def _crowded(rows: list[Row]) -> list[str]:
     return said
 
 
-def _write_page(job: Job, excerpt: Excerpt, made: Made) -> str:
+def _write_page(job: Job, excerpt: Excerpt, made: Made, seed: int) -> str:
     """One page with the result and the original as piano rolls that play."""
     from course_utils.audio.save import saving
 
     begin, end = made.span
     task = job.task.capitalize()
     piece = f"{job.midi.name} from {job.start:g} s"
-    how = f"{piece}; {job.model} model, p {job.top_p:g}, temperature {job.temperature:g}, seed {job.seed}"
+    how = f"{piece}; {job.model} model, p {job.top_p:g}, temperature {job.temperature:g}, seed {seed}"
     how += ", the paper's rules" if job.rules == "paper" else ""
     result = _roll(_drawn(job, excerpt, made), f"{task}, sampled from {begin:g} to {end:g} s", how, job.duration)
     original = _roll(excerpt.original, "The excerpt as events", piece, job.duration, like=result)
