@@ -73,7 +73,7 @@ def sentences(report: Report, out: Path) -> list[str]:
     elif not any(row.notes for row in report.rows if row.what == "sampled"):
         lines.append("The model sampled no note: try another --seed, or a longer --duration.")
     elif report.stopped == "limit":
-        lines.append(f"Stopped at {report.reached:.1f} s: so many events are enough for one run.")
+        lines.append(f"Stopped at the greatest number of events, at {report.reached:.1f} s.")
     elif report.stopped == "crowded":
         lines.append(f"There is new music up to {report.reached:.1f} s only.")
     lines += [
